@@ -1,0 +1,7 @@
+/* Functions that have hurt everybody: their use does not compile. tests/lint looks for the rest of the list by name
+ * (localtime gmtime rand strtol system popen alloca ...), which other libraries' headers may mention. */
+#pragma once
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#pragma GCC poison strcpy strcat sprintf vsprintf strncpy strncat strtok gets atoi atol atoll
