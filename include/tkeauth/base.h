@@ -11,5 +11,6 @@
 #include "tkeauth/base/time.h"
 #include "tkeauth/base/random.h"
 #include "tkeauth/base/file.h"
+#include "tkeauth/base/snapshot.h"
 #include "tkeauth/base/ckd.h"
 #include "tkeauth/base/banned.h"

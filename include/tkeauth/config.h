@@ -1,0 +1,190 @@
+/* config owns reading configuration: YAML or JSON text -> a tree with line numbers -> structs, by declarative field tables.
+ * It must never open anything but the files named to it, and never expand '$'. */
+#pragma once
+#include "tkeauth/base.h"
+
+/* ---- problems: all of them at once, each with its place ---- */
+struct cfg_problem {
+    const char *source; /* file name */
+    int line;           /* from 1; 0: none */
+    const char *path;   /* "connectors[0].config.userSearch.baseDN" */
+    const char *text;   /* what is wrong and what to do */
+};
+struct cfg_problems {
+    struct arena *arena; /* owned */
+    struct cfg_problem *items;
+    size_t len;
+    size_t warnings; /* of obsolete or ignored keys: entries of `warning_items`, not of `items` */
+    struct cfg_problem *warning_items;
+};
+MUST_CHECK enum err_code cfg_problems_init(struct cfg_problems *p, struct err *err);
+void cfg_problems_done(struct cfg_problems *p);
+/* One line each: "FILE:12: expiry.idTokens: not a duration (write it like 90s, 15m or 24h)". */
+void cfg_problems_print(const struct cfg_problems *p, struct strbuf *out);
+
+/* ---- the tree ---- */
+struct cfg_node; /* immutable, in an arena */
+enum { CFG_FILE_MAX = 4 * 1024 * 1024, CFG_DEPTH_MAX = 32, CFG_NODES_MAX = 200000 };
+/* YAML 1.1 as libyaml reads it, no aliases or tags, duplicate keys refused. JSON is YAML, but is also taken with tabs (as ldap.json
+ * is written). Text problems are added to `problems` and ERR_INVALID returned. */
+MUST_CHECK enum err_code cfg_parse(struct arena *a, struct str text, const char *source,
+                                   const struct cfg_node **ret, struct cfg_problems *problems,
+                                   struct err *err);
+MUST_CHECK enum err_code cfg_parse_file(struct arena *a, const char *path, const struct cfg_node **ret,
+                                        struct cfg_problems *problems, struct err *err);
+int cfg_node_line(const struct cfg_node *n);
+const char *cfg_node_source(const struct cfg_node *n);
+const struct cfg_node *cfg_node_find(const struct cfg_node *map,
+                                     const char *key); /* NULL: absent or no map */
+void cfg_problem_at(struct cfg_problems *p, const struct cfg_node *n, const char *key, const char *fmt, ...)
+    PRINTF(4, 5);
+
+/* ---- field tables ---- */
+enum cfg_type {
+    CFG_STRING, /* const char * (NULL when absent and without default) */
+    CFG_SECRET, /* struct secret; besides `key` also `keyFile`/`key_file` and `keyEnv`/`key_env`: exactly one of them */
+    CFG_BOOL,       /* bool */
+    CFG_INT,        /* int64_t, within min and max */
+    CFG_DURATION_S, /* int64_t seconds; "24h" */
+    CFG_STRINGS,    /* struct cfg_strings; a single string counts as a list of one */
+    CFG_ENUM,       /* int: index into `choices` */
+    CFG_TABLE,      /* a nested struct by `fields` */
+    CFG_LIST,       /* struct cfg_list of structs by `fields`, `elem_size` each */
+    CFG_NODE,       /* const struct cfg_node *: parsed later by its owner (connectors[].config) */
+    CFG_IGNORED,    /* known from TKEStack or dex, without effect here: a warning with `help` */
+    CFG_END,
+};
+struct cfg_strings {
+    const char **items;
+    size_t len;
+};
+struct cfg_list {
+    void *items;
+    size_t len;
+};
+enum cfg_flags { CFG_REQUIRED = 1, CFG_NO_RELOAD = 2, CFG_DEPRECATED = 4 };
+struct cfg_field {
+    const char *key;
+    enum cfg_type type;
+    size_t offset; /* in the struct */
+    unsigned flags;
+    const char *fallback; /* as it would be written; NULL: zero */
+    int64_t min, max;     /* CFG_INT, CFG_DURATION_S; both 0: any */
+    const char *const *choices;
+    const struct cfg_field *fields;
+    size_t elem_size;
+    const char *help; /* for print-config and the documentation test */
+};
+/* Fills `out` (zeroed first), everything in `a`; secrets are wiped when the arena goes. Unknown keys are problems that name the
+ * nearest valid key. ERR_INVALID if any problem was added. */
+MUST_CHECK enum err_code cfg_decode(struct arena *a, const struct cfg_node *n, const struct cfg_field *fields,
+                                    void *out, size_t size, struct cfg_problems *problems, struct err *err);
+/* As YAML with a comment above each key; secrets as "***". `node_fields` gives the table for a CFG_NODE (may be NULL). */
+void cfg_print(const struct cfg_field *fields, const void *values, int indent, struct strbuf *out);
+
+/* ---- tke-auth.yaml ---- */
+/* Names are TKEStack's (snake_case sections, contract 7.1) and dex's (camelCase, dex.md A3) where they exist there. */
+struct config_static_client {
+    const char *id, *name, *logo_url;
+    struct secret secret;
+    struct cfg_strings redirect_uris, post_logout_redirect_uris, trusted_peers, allowed_connectors,
+        grant_types;
+    bool is_public, require_pkce;
+    int id_token_claims; /* enum id_token_claims: "scoped", "minimal" */
+    int id_token_alg;    /* enum sign_alg: "RS256", "ES256", "EdDSA" */
+    int64_t id_token_ttl_s, access_token_ttl_s;
+};
+struct config_static_password {
+    const char *email, *username, *name, *preferred_username, *user_id;
+    struct secret hash;
+    bool email_verified;
+    struct cfg_strings groups;
+};
+struct config_connector {
+    const char *type, *id, *name;
+    const struct cfg_node *config;
+    bool password_grant;
+    struct cfg_strings administrators;
+};
+struct config_pool {
+    int64_t threads, queue;
+};
+struct config {
+    struct {
+        const char *bind_address, *cert_dir, *tls_cert_file, *tls_private_key_file, *tls_min_version,
+            *client_ca_file;
+        int64_t port; /* 0: any free one, told in the ready line */
+        bool http;    /* plain HTTP, for a TLS proxy on the same machine or pod */
+    } secure_serving;
+    struct {
+        const char *external_scheme,
+            *external_hostname; /* the issuer is built of these when `issuer` is absent */
+        int64_t external_port;
+        struct cfg_strings cors_allowed_origins, trusted_proxies;
+    } generic;
+    const char *issuer; /* dex: the public URL, e.g. https://tke-auth-api/oidc */
+    struct {
+        const char *type, *file; /* dex: storage.type, storage.config.file */
+        const char *key_file;    /* the key-encryption key; default: beside the database */
+    } storage;
+    struct {
+        int level, format; /* enum log_level, enum log_format */
+        const char *audit_file;
+    } log;
+    struct {
+        const char
+            *http; /* address:port of /metrics and /healthz in plain HTTP; NULL: only on the main port */
+    } telemetry;
+    struct {
+        int64_t id_token_timeout_s; /* TKEStack */
+        const char *init_tenant_type, *init_tenant_id, *ldap_config_file, *init_client_id,
+            *password_grant_conn_id;
+        struct secret init_client_secret;
+        struct cfg_strings init_client_redirect_uris, init_idp_administrators;
+    } auth;
+    struct {
+        const char *title, *logo_dir;
+    } console_config;
+    struct {
+        const char *dir, *logo_url, *accent;
+    } frontend;
+    struct {
+        bool always_show_login_screen;
+        const char *password_connector;
+        int64_t id_token_alg; /* of clients that do not say: enum sign_alg */
+    } oauth2;
+    struct {
+        int64_t id_tokens_s, access_tokens_s, auth_requests_s, codes_s, signing_keys_s, jwks_max_age_s;
+        int64_t refresh_reuse_interval_s, refresh_absolute_lifetime_s, refresh_valid_if_not_used_for_s;
+    } expiry;
+    struct {
+        int64_t max_failures, window_s, max_delay_s; /* abuse limits: see authn's throttle */
+    } login;
+    struct {
+        int64_t connections, connections_per_ip, threads;
+        int64_t header_bytes, idle_timeout_s, request_timeout_s;
+        struct config_pool work, login;
+    } limits;
+    bool enable_password_db;          /* the connector `local` */
+    struct cfg_list static_clients;   /* struct config_static_client */
+    struct cfg_list static_passwords; /* struct config_static_password */
+    struct cfg_list connectors;       /* struct config_connector */
+    const char *state_dir;            /* where files without a name of their own go */
+};
+extern const struct cfg_field config_fields[];
+
+/* Parses, fills in defaults, and checks what needs several keys. All memory in `a`. `a` must outlive the result. */
+MUST_CHECK enum err_code config_load(struct arena *a, const char *path, const struct config **ret,
+                                     struct cfg_problems *problems, struct err *err);
+/* The issuer: `issuer`, or built of generic.external_*. Never ends in a slash. In `a`. */
+const char *config_issuer(struct arena *a, const struct config *c);
+
+/* ---- watching files: a change of content, a rename over it, or the ..data symlink swap of a mounted Secret ---- */
+struct cfg_watch;
+MUST_CHECK enum err_code cfg_watch_new(struct cfg_watch **ret, struct err *err);
+MUST_CHECK enum err_code cfg_watch_add(struct cfg_watch *w, const char *path, struct err *err);
+int cfg_watch_fd(const struct cfg_watch *w); /* to poll; readable: something may have changed */
+/* Reads the events away; true when a watched file really is another one (identity or time of its target). */
+bool cfg_watch_changed(struct cfg_watch *w);
+void cfg_watch_free(struct cfg_watch *w);
+DEFINE_AUTO_FREE(cfg_watch_free, struct cfg_watch);

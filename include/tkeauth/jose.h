@@ -1,0 +1,98 @@
+/* jose owns JSON Web Keys, signing, verifying, and the rules by which signing keys rotate. It must never read a store or a
+ * clock by itself, and is the only user of jwt.h. */
+#pragma once
+#include "tkeauth/base.h"
+#include "tkeauth/crypto.h"
+#include "tkeauth/model.h"
+
+/* ---- a signer: behind an interface, so that keys may one day live in another process or an HSM ---- */
+struct signer;
+void signer_free(struct signer *s);
+DEFINE_AUTO_FREE(signer_free, struct signer);
+/* A new key pair: RSA-2048, P-256 or Ed25519. kid = RFC 7638 thumbprint. */
+MUST_CHECK enum err_code signer_generate(enum sign_alg alg, struct signer **ret, struct err *err);
+MUST_CHECK enum err_code signer_from_der(enum sign_alg alg, struct str pkcs8_der, struct signer **ret,
+                                         struct err *err);
+/* Wipe with strbuf_wipe_done. */
+MUST_CHECK enum err_code signer_export_der(const struct signer *s, struct strbuf *out, struct err *err);
+enum sign_alg signer_alg(const struct signer *s);
+struct str signer_kid(const struct signer *s);
+/* {"kty":...,"kid":...,"alg":...,"use":"sig",...}: public members only. */
+struct str signer_public_jwk(const struct signer *s);
+/* Appends the compact JWS of `payload` (JSON text): header {"alg","kid","typ"}; `typ` e.g. "JWT", "at+jwt". Thread-safe; a
+ * cached EVP key, a prepared digest context per thread or copied per signature. */
+MUST_CHECK enum err_code signer_sign(const struct signer *s, const char *typ, struct str payload,
+                                     struct strbuf *out, struct err *err);
+/* at_hash / c_hash for this algorithm (OIDC Core 3.1.3.6): appends base64url of the left half of the hash. */
+void jose_half_hash(enum sign_alg alg, struct str ascii, struct strbuf *out);
+
+/* ---- key set: an immutable snapshot of the keys that sign and that verify ---- */
+struct keyset;
+struct keyset_entry {
+    struct signer *signer;                                 /* taken over by keyset_new */
+    int64_t created_at, not_before, retired_at, remove_at; /* as in struct signing_key */
+};
+/* Takes over the signers (also on failure). */
+MUST_CHECK enum err_code keyset_new(struct keyset_entry *entries, size_t len, struct keyset **ret,
+                                    struct err *err);
+void keyset_free(struct keyset *k);
+DEFINE_AUTO_FREE(keyset_free, struct keyset);
+/* The key that signs `alg` at `now`: the newest whose not_before has come and that is not retired. NULL: there is none. */
+const struct signer *keyset_signer(const struct keyset *k, enum sign_alg alg, int64_t now);
+/* {"keys":[...]}: published at `now`: created and not yet to be removed. */
+void keyset_jwks(const struct keyset *k, int64_t now, struct strbuf *out);
+
+/* ---- rotation policy: pure functions of time, driven with a fake clock in tests ---- */
+struct rotation_policy {
+    int64_t period_s;        /* a key signs this long */
+    int64_t publish_ahead_s; /* a key is published this long before it signs: >= jwks_max_age_s + 30 */
+    int64_t keep_after_s; /* and this long after its last signature: the longest life of a token it signed */
+    int64_t jwks_max_age_s; /* Cache-Control of /keys */
+};
+enum rotation_action {
+    ROTATION_NONE,
+    ROTATION_CREATE_NOW,  /* there is no key that signs: make one that signs at once */
+    ROTATION_CREATE_NEXT, /* make the successor, not_before as given */
+    ROTATION_REMOVE,      /* entry `index` has outlived its tokens */
+};
+struct rotation_step {
+    enum rotation_action action;
+    size_t index;
+    int64_t not_before; /* of the key to create; the running key's retired_at becomes the same */
+};
+/* The next thing to do for one algorithm among `keys` (those of other algorithms are skipped); call until NONE. */
+struct rotation_step rotation_next(const struct rotation_policy *p, const struct signing_key *keys,
+                                   size_t len, enum sign_alg alg, int64_t now);
+/* max-age for /keys at `now`: the policy's, or less when a key is about to appear or to go. */
+int64_t rotation_jwks_max_age(const struct rotation_policy *p, const struct keyset *k, int64_t now);
+
+/* ---- verifying ---- */
+enum { JWT_MAX = 16 * 1024 };
+struct jwt {
+    struct str typ, kid;
+    enum sign_alg alg;
+    json_t *payload; /* owned by the struct: jwt_done */
+};
+void jwt_done(struct jwt *t);
+/* What must hold besides the signature. Any struct str that is STR_NULL is not checked, but typ always is. */
+struct jwt_rules {
+    const char *typ; /* exactly this (RFC 8725 3.11); "JWT" also takes a header without typ */
+    struct str issuer;
+    struct str audience; /* aud is it, or holds it */
+    int64_t now,
+        leeway_s; /* exp > now - leeway (unless allow_expired), nbf <= now + leeway, iat <= now + leeway */
+    bool allow_expired; /* id_token_hint */
+};
+/* Compact JWS, a key of the set by kid with exactly its algorithm; crit, jku, jwk, x5u are refused; claims as `rules` say.
+ * ERR_UNAUTHENTICATED with the reason in err. */
+MUST_CHECK enum err_code keyset_verify(const struct keyset *k, struct str token,
+                                       const struct jwt_rules *rules, struct jwt *ret, struct err *err);
+
+/* A foreign key set (JSON Web Key Set, RFC 7517): RSA, P-256/384/521 and Ed25519 signature keys; others are skipped. The
+ * demo relying party and upstream connectors verify with it. */
+struct jwks;
+MUST_CHECK enum err_code jwks_parse(struct str json, struct jwks **ret, struct err *err);
+void jwks_free(struct jwks *k);
+DEFINE_AUTO_FREE(jwks_free, struct jwks);
+MUST_CHECK enum err_code jwks_verify(const struct jwks *k, struct str token, const struct jwt_rules *rules,
+                                     struct jwt *ret, struct err *err);

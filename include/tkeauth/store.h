@@ -1,0 +1,150 @@
+/* store owns everything that must survive: resources (objects with revisions) and short-lived protocol state (codes,
+ * refresh families), as two families of tables. It must never interpret a resource, hash a password or sign.
+ *
+ * Durability: a call that writes returns ERR_OK only after the data is on disk (SQLite WAL, synchronous=FULL; the writer
+ * thread commits the calls of many threads with one fsync). Every call may block and belongs on a worker thread.
+ * Every write gets the next revision (one counter for the whole store, in the order of the commits).
+ *
+ * ERR_UNAVAILABLE: disk full, file read-only, lock held by another process, queue full; the call had no effect and may be
+ * repeated; the store recovers by itself once the cause is gone. ERR_INTERNAL: the file is damaged. */
+#pragma once
+#include "tkeauth/base.h"
+#include "tkeauth/log.h"
+#include "tkeauth/model.h"
+
+struct store;
+
+struct store_options {
+    const char *type; /* "memory" or "sqlite" (also spelled "sqlite3", as in dex) */
+    const char *path; /* of the database file; memory: ignored */
+    const struct clock *clock;
+    struct log *log;         /* may be NULL */
+    struct metrics *metrics; /* may be NULL */
+    bool read_only;          /* for commands that only look */
+};
+/* ERR_CONFLICT: the file was written by a newer schema; it is left untouched. */
+MUST_CHECK enum err_code store_open(const struct store_options *options, struct store **ret, struct err *err);
+void store_close(struct store *s); /* waits for the writes under way */
+DEFINE_AUTO_FREE(store_close, struct store);
+
+/* ---- resources ---- */
+enum { STORE_KIND_MAX = 64, STORE_NAME_MAX = 253, STORE_OBJECT_MAX = 1024 * 1024 };
+struct store_object {
+    struct str kind, name; /* kind: plural, lower case, e.g. "clients", "localidentities", "signingkeys" */
+    struct str body;       /* JSON, not interpreted */
+    int64_t revision;      /* of its last write */
+};
+/* ERR_EXISTS. `ret_revision` may be NULL. */
+MUST_CHECK enum err_code store_create(struct store *s, struct str kind, struct str name, struct str body,
+                                      int64_t *ret_revision, struct err *err);
+/* ERR_NOT_FOUND. Result lives in `a`. */
+MUST_CHECK enum err_code store_get(struct store *s, struct arena *a, struct str kind, struct str name,
+                                   struct store_object *ret, struct err *err);
+/* `expected_revision` 0: whatever is there. ERR_NOT_FOUND, ERR_CONFLICT (another revision is there). */
+MUST_CHECK enum err_code store_update(struct store *s, struct str kind, struct str name, struct str body,
+                                      int64_t expected_revision, int64_t *ret_revision, struct err *err);
+MUST_CHECK enum err_code store_delete(struct store *s, struct str kind, struct str name,
+                                      int64_t expected_revision, struct err *err);
+/* In name order, from after `after` (STR_NULL: from the start), at most `limit` (0: all); one consistent state. Calls
+ * `each` for every object; the slices are valid during the call; an error from `each` ends the list and is returned. */
+MUST_CHECK enum err_code store_list(struct store *s, struct str kind, struct str after, size_t limit,
+                                    enum err_code (*each)(void *ctx, const struct store_object *o,
+                                                          struct err *err),
+                                    void *ctx, int64_t *ret_revision, struct err *err);
+/* The revision of the last write to any object of `kind` (0: none): a cheap "has anything changed?". */
+MUST_CHECK enum err_code store_kind_revision(struct store *s, struct str kind, int64_t *ret, struct err *err);
+
+/* ---- authorization codes (RFC 6749 4.1.2: used once) ---- */
+enum { STORE_ID_SIZE = 16, STORE_HASH_SIZE = 32, STORE_SUCCESSORS_MAX = 8 };
+struct store_code {
+    unsigned char id[STORE_ID_SIZE];        /* time_id() */
+    unsigned char hash[STORE_HASH_SIZE];    /* SHA-256 of the secret half of the code */
+    unsigned char family_id[STORE_ID_SIZE]; /* the refresh family its redemption may start */
+    int64_t expires_at;
+    struct str body; /* what oidc needs back (JSON) */
+};
+enum store_code_outcome {
+    STORE_CODE_CONSUMED, /* the first use */
+    STORE_CODE_UNKNOWN,  /* no such code, or the hash differs */
+    STORE_CODE_EXPIRED,
+    STORE_CODE_REPLAYED, /* used before: its family has been revoked by this very call */
+};
+MUST_CHECK enum err_code store_code_put(struct store *s, const struct store_code *code, struct err *err);
+/* Reads without consuming (to authenticate the client and check PKCE first, so that a mistaken or hostile request does not
+ * burn the code). UNKNOWN, EXPIRED and REPLAYED as below, but nothing is revoked. `ret` lives in `a`. */
+MUST_CHECK enum err_code store_code_get(struct store *s, struct arena *a,
+                                        const unsigned char id[STORE_ID_SIZE],
+                                        const unsigned char hash[STORE_HASH_SIZE], int64_t now,
+                                        enum store_code_outcome *ret_outcome, struct store_code *ret,
+                                        struct err *err);
+
+/* ---- refresh families: one per login and client; the token in it rotates ---- */
+struct store_family {
+    unsigned char id[STORE_ID_SIZE];
+    unsigned char current_hash[STORE_HASH_SIZE]; /* SHA-256 of the current token's secret */
+    uint32_t generation;                         /* of the current token, from 1 */
+    struct str client_id, subject, session_id;   /* to find families by; session_id: the login's sid */
+    struct str body;                             /* grant and identity (JSON) */
+    int64_t created_at, last_used_at;
+    int64_t expires_at;      /* absolute end; 0: none */
+    int64_t idle_expires_at; /* moves with each use; 0: none */
+    bool revoked;
+};
+/* Consumes the code and, when `family` is not NULL, creates the family: one transaction, at most once whatever races or
+ * crashes. `replay_until`: how long the used code is remembered. */
+MUST_CHECK enum err_code store_code_consume(struct store *s, const unsigned char id[STORE_ID_SIZE],
+                                            const unsigned char hash[STORE_HASH_SIZE], int64_t now,
+                                            int64_t replay_until, const struct store_family *family,
+                                            enum store_code_outcome *ret_outcome, struct err *err);
+MUST_CHECK enum err_code store_family_put(struct store *s, const struct store_family *family,
+                                          struct err *err);
+
+enum store_refresh_outcome {
+    STORE_REFRESH_CURRENT, /* get: the token is the current one. rotate: it was, and has been replaced */
+    STORE_REFRESH_GRACE,   /* an earlier token within the grace window: its successor is in ret_successor */
+    STORE_REFRESH_UNKNOWN, /* no such family, or a hash that was never this generation's */
+    STORE_REFRESH_EXPIRED,
+    STORE_REFRESH_REUSED, /* an earlier token outside the window: the family is revoked (RFC 9700 4.14.2) */
+    STORE_REFRESH_REVOKED,
+};
+/* The successor of a token, readable only with that token: the caller masks the new secret with a key derived from the
+ * presented one, so that the database alone gives nothing away. */
+struct store_refresh {
+    unsigned char family_id[STORE_ID_SIZE];
+    uint32_t generation;                        /* as the presented token says */
+    unsigned char hash[STORE_HASH_SIZE];        /* of the presented secret */
+    unsigned char next_hash[STORE_HASH_SIZE];   /* rotate: of the new secret */
+    unsigned char next_masked[STORE_HASH_SIZE]; /* rotate: the new secret, masked */
+    int64_t now, grace_s;
+    int64_t idle_expires_at; /* rotate: the new idle end; 0: none */
+    struct str body;         /* rotate: new body; STR_NULL: unchanged */
+};
+/* Looks only; changes nothing except that REUSED revokes the family. Result in `a`. `ret_successor`: STORE_HASH_SIZE bytes
+ * and the generation they belong to, written for GRACE. */
+MUST_CHECK enum err_code store_refresh_get(struct store *s, struct arena *a, const struct store_refresh *in,
+                                           enum store_refresh_outcome *ret_outcome, struct store_family *ret,
+                                           struct err *err);
+/* Atomic: of parallel calls with the same token exactly one rotates, the others get GRACE and that one's successor. Up to
+ * STORE_SUCCESSORS_MAX predecessors are remembered for the grace window. */
+MUST_CHECK enum err_code store_refresh_rotate(struct store *s, const struct store_refresh *in,
+                                              enum store_refresh_outcome *ret_outcome,
+                                              unsigned char ret_successor[STORE_HASH_SIZE],
+                                              uint32_t *ret_generation, struct err *err);
+/* By whichever are given (STR_NULL: any); at least one must be. `ret_count` may be NULL. */
+struct store_family_filter {
+    const unsigned char *id;
+    struct str client_id, subject, session_id;
+};
+MUST_CHECK enum err_code store_family_revoke(struct store *s, const struct store_family_filter *filter,
+                                             size_t *ret_count, struct err *err);
+
+/* ---- upkeep ---- */
+/* Deletes at most `limit` expired rows; call again while *ret_count == limit. */
+MUST_CHECK enum err_code store_expire(struct store *s, int64_t now, size_t limit, size_t *ret_count,
+                                      struct err *err);
+/* A consistent copy while the store is in use. ERR_EXISTS: `path` is there already. */
+MUST_CHECK enum err_code store_backup(struct store *s, const char *path, struct err *err);
+/* How many write transactions' worth of calls were acknowledged since the store was opened (a test counts them). */
+uint64_t store_write_count(const struct store *s);
+/* ERR_OK: readable, and the last write (if any) went well. No I/O beyond a cached answer; safe on the event loop. */
+MUST_CHECK enum err_code store_health(const struct store *s, struct err *err);
