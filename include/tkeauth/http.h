@@ -14,6 +14,13 @@ enum http_method {
     HTTP_OPTIONS = 64
 };
 
+/* ---- where a handler runs ---- */
+enum http_run {
+    HTTP_RUN_LOOP,  /* on the HTTP thread: answers from memory, no lock, no I/O */
+    HTTP_RUN_WORK,  /* storage and signing */
+    HTTP_RUN_LOGIN, /* directory and password hashing: may take long */
+};
+
 /* ---- what a handler sees ---- */
 struct http_param_value {
     struct str name, value;
@@ -34,7 +41,8 @@ struct http_request {
     struct str
         peer_certificate; /* DER of a client certificate that the listener's client CA verified; else STR_NULL */
     const struct route *route;
-    void *connection; /* private to http/ */
+    enum http_run run; /* where this call of the handler runs */
+    void *connection;  /* private to http/ */
     struct http_param_value *params;
     size_t param_count;
     struct str
@@ -71,6 +79,9 @@ struct http_cookie_spec {
     const char *same_site; /* "Lax", "Strict", "None" */
 };
 void http_set_cookie(struct http_response *res, const struct http_cookie_spec *cookie);
+/* From a handler that finds it needs another pool (a refresh that must ask a directory): what was set so far is forgotten and the
+ * handler is called again, from the start, on `run`. The full queue of that pool answers 503. Only away from the loop. */
+void http_move(struct http_response *res, enum http_run run);
 unsigned http_response_status(const struct http_response *res);
 
 /* ---- routes are data ---- */
@@ -81,11 +92,6 @@ typedef enum err_code (*http_handler)(void *app, const struct http_request *req,
 typedef void (*http_error_renderer)(void *app, const struct http_request *req, enum err_code code,
                                     unsigned status, struct http_response *res);
 
-enum http_run {
-    HTTP_RUN_LOOP,  /* on the HTTP thread: answers from memory, no lock, no I/O */
-    HTTP_RUN_WORK,  /* storage and signing */
-    HTTP_RUN_LOGIN, /* directory and password hashing: may take long */
-};
 enum http_param_flags { HTTP_PARAM_OPTIONAL = 0, HTTP_PARAM_REQUIRED = 1, HTTP_PARAM_SECRET = 2 };
 struct http_param_spec {
     const char *name;
