@@ -24,7 +24,12 @@ void cfg_problems_print(const struct cfg_problems *p, struct strbuf *out);
 
 /* ---- the tree ---- */
 struct cfg_node; /* immutable, in an arena */
-enum { CFG_FILE_MAX = 4 * 1024 * 1024, CFG_DEPTH_MAX = 32, CFG_NODES_MAX = 200000 };
+enum {
+    CFG_FILE_MAX = 4 * 1024 * 1024,
+    CFG_DEPTH_MAX = 32,
+    CFG_NODES_MAX = 200000,
+    CFG_SECRET_MAX = 64 * 1024
+};
 /* YAML 1.1 as libyaml reads it, no aliases or tags, duplicate keys refused. JSON is YAML, but is also taken with tabs (as ldap.json
  * is written). Text problems are added to `problems` and ERR_INVALID returned. */
 MUST_CHECK enum err_code cfg_parse(struct arena *a, struct str text, const char *source,
@@ -36,19 +41,27 @@ int cfg_node_line(const struct cfg_node *n);
 const char *cfg_node_source(const struct cfg_node *n);
 const struct cfg_node *cfg_node_find(const struct cfg_node *map,
                                      const char *key); /* NULL: absent or no map */
+/* `n` may be NULL (no place), `key` may be NULL or name a child of `n`, present or not: its line counts when it is. */
 void cfg_problem_at(struct cfg_problems *p, const struct cfg_node *n, const char *key, const char *fmt, ...)
+    PRINTF(4, 5);
+/* The same for what works all the same. */
+void cfg_warning_at(struct cfg_problems *p, const struct cfg_node *n, const char *key, const char *fmt, ...)
     PRINTF(4, 5);
 
 /* ---- field tables ---- */
+/* A key that is absent, null or an empty string counts as not given: its fallback is taken. '$' is never expanded. */
 enum cfg_type {
     CFG_STRING, /* const char * (NULL when absent and without default) */
-    CFG_SECRET, /* struct secret; besides `key` also `keyFile`/`key_file` and `keyEnv`/`key_env`: exactly one of them */
-    CFG_BOOL,       /* bool */
-    CFG_INT,        /* int64_t, within min and max */
-    CFG_DURATION_S, /* int64_t seconds; "24h" */
+    /* struct secret (ptr NULL: absent). Besides `key` also `keyFile` and `keyEnv` (`key_file`, `key_env` where `key` has an
+     * underscore; `choices` names others): at most one of the three. Of a file one trailing newline is cut; any file that
+     * can be read is taken, because Kubernetes mounts Secrets readable for all of the pod. */
+    CFG_SECRET,
+    CFG_BOOL,       /* bool; not in quotes */
+    CFG_INT,        /* int64_t, within min and max; not in quotes */
+    CFG_DURATION_S, /* int64_t seconds; "24h"; a bare number is seconds */
     CFG_STRINGS,    /* struct cfg_strings; a single string counts as a list of one */
-    CFG_ENUM,       /* int: index into `choices` */
-    CFG_TABLE,      /* a nested struct by `fields` */
+    CFG_ENUM,       /* int: index into `choices`; -1 when absent and without fallback */
+    CFG_TABLE,      /* a nested struct by `fields`, whose offsets count from this field's offset */
     CFG_LIST,       /* struct cfg_list of structs by `fields`, `elem_size` each */
     CFG_NODE,       /* const struct cfg_node *: parsed later by its owner (connectors[].config) */
     CFG_IGNORED,    /* known from TKEStack or dex, without effect here: a warning with `help` */
@@ -62,7 +75,11 @@ struct cfg_list {
     void *items;
     size_t len;
 };
-enum cfg_flags { CFG_REQUIRED = 1, CFG_NO_RELOAD = 2, CFG_DEPRECATED = 4 };
+enum cfg_flags {
+    CFG_REQUIRED = 1,   /* keys of a table that is itself absent and not required are not asked for */
+    CFG_NO_RELOAD = 2,  /* takes effect at the next start only */
+    CFG_DEPRECATED = 4, /* works; a warning with `help` */
+};
 struct cfg_field {
     const char *key;
     enum cfg_type type;
@@ -76,7 +93,8 @@ struct cfg_field {
     const char *help; /* for print-config and the documentation test */
 };
 /* Fills `out` (zeroed first), everything in `a`; secrets are wiped when the arena goes. Unknown keys are problems that name the
- * nearest valid key. ERR_INVALID if any problem was added. */
+ * nearest valid key. ERR_INVALID if any problem was added. `n` NULL or null: an empty mapping. CFG_NODE fields point into the
+ * tree, which must live as long as `out` then. */
 MUST_CHECK enum err_code cfg_decode(struct arena *a, const struct cfg_node *n, const struct cfg_field *fields,
                                     void *out, size_t size, struct cfg_problems *problems, struct err *err);
 /* As YAML with a comment above each key; secrets as "***". `node_fields` gives the table for a CFG_NODE (may be NULL). */
