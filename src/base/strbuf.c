@@ -38,6 +38,15 @@ void strbuf_add(struct strbuf *b, struct str s) {
     b->ptr[b->len] = '\0';
 }
 
+char *strbuf_grow(struct strbuf *b, size_t n) {
+    if (!strbuf_reserve(b, n))
+        return NULL;
+    char *added = b->ptr + b->len;
+    b->len += n;
+    b->ptr[b->len] = '\0';
+    return added;
+}
+
 void strbuf_addc(struct strbuf *b, char c) { strbuf_add(b, (struct str) { &c, 1 }); }
 void strbuf_adds(struct strbuf *b, const char *c_string) { strbuf_add(b, str_of(c_string)); }
 

@@ -62,6 +62,8 @@ void strbuf_adds(struct strbuf *b, const char *c_string);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) PRINTF(2, 3);
 void strbuf_add_u64(struct strbuf *b, uint64_t n);
 void strbuf_add_i64(struct strbuf *b, int64_t n);
+/* Appends `n` bytes for the caller to fill; NULL on failure (sticky, as everywhere). */
+char *strbuf_grow(struct strbuf *b, size_t n) MUST_CHECK;
 void strbuf_clear(struct strbuf *b); /* empties, keeps the memory, forgets a failure */
 void strbuf_truncate(struct strbuf *b, size_t len);
 void strbuf_done(struct strbuf *b);      /* frees; the struct may be used again */
