@@ -1,5 +1,6 @@
-/* log owns the structured log, the audit stream and the metrics. It must never block a caller on a full pipe for long,
- * and no secret may reach it: see log_field's types. */
+/* log owns the structured log, the audit stream and the metrics. It must never block a caller on a full pipe for long (a
+ * line that nobody takes within 20 ms is dropped, and the next line tells how many were), and no secret may reach it: see
+ * log_field's types. A line is one write of at most 4096 bytes. */
 #pragma once
 #include "tkeauth/base.h"
 
@@ -25,7 +26,7 @@ MUST_CHECK enum err_code log_parse_level(struct str name, enum log_level *ret, s
 
 /* A field: KV("user", name) of a C string, a struct str, an integer or a bool. Control characters are escaped, values
  * are cut at LOG_VALUE_MAX bytes. There is deliberately no way to hand in a struct secret; a field whose key is on the
- * list of log_is_sensitive() is written as "***". */
+ * list of log_is_sensitive() is written as "***". A comparison is an int in C: KV("ok", (bool)(a == b)) writes true. */
 enum { LOG_VALUE_MAX = 1024 };
 enum log_field_type { LOG_FIELD_END, LOG_FIELD_STR, LOG_FIELD_INT, LOG_FIELD_BOOL };
 struct log_field {
