@@ -1,7 +1,10 @@
 /* model owns the nouns of the product: plain structs and their JSON form. It must never do I/O or read a clock.
  *
  * Strings are slices into an arena (or into whatever the struct was filled from); a decoded struct lives as long as the
- * arena given to its decoder. STR_NULL means absent. Times are seconds since 1970 UTC, 0 = none. */
+ * arena given to its decoder. STR_NULL means absent. Times are seconds since 1970 UTC, 0 = none.
+ *
+ * Encoders refuse (ERR_INVALID) what they could not read back: text that is not UTF-8 or holds a NUL, a missing identifier.
+ * Decoders skip members they do not know, so that an older program reads what a newer one wrote. */
 #pragma once
 #include "tkeauth/base.h"
 
@@ -39,8 +42,10 @@ struct client {
 };
 MUST_CHECK enum err_code client_encode(const struct client *c, struct strbuf *out, struct err *err);
 MUST_CHECK enum err_code client_decode(struct arena *a, struct str json, struct client *ret, struct err *err);
-/* Everything that must hold for a client, from whatever source: id and names within limits, redirect URIs absolute, without
- * fragment, https or loopback or a private-use scheme (RFC 8252), a secret unless public, known grant types. */
+enum { CLIENT_ID_MAX = 128, CLIENT_NAME_MAX = 255, CLIENT_LIST_MAX = 64, CLIENT_TTL_MAX_S = 90 * 24 * 3600 };
+/* Everything that must hold for a client, from whatever source: id (printable ASCII without blank, '"' and '\') and names
+ * within limits, redirect URIs as url_check_redirect says (plain http anywhere only with a secret: gateways of the platform
+ * are reached so), a secret unless public, known grant types, and redirect URIs unless public or without the code grant. */
 MUST_CHECK enum err_code client_check(const struct client *c, struct err *err);
 
 /* ---- local user: what contract 2.1 calls LocalIdentity, and dex staticPasswords ---- */
@@ -59,7 +64,8 @@ struct local_user {
 MUST_CHECK enum err_code local_user_encode(const struct local_user *u, struct strbuf *out, struct err *err);
 MUST_CHECK enum err_code local_user_decode(struct arena *a, struct str json, struct local_user *ret,
                                            struct err *err);
-/* Contract 2.1: username 3..32 of [a-z0-9-], not "system"; e-mail shape; display name up to 255 bytes. */
+/* Contract 2.1: username 3..32 of [a-z0-9-], not at its ends, and not "system"; display name 1..255 bytes; e-mail absent or of the
+ * form of an address, with a last label of any length (contract 9.60); id and tenant present. */
 MUST_CHECK enum err_code local_user_check(const struct local_user *u, struct err *err);
 
 /* ---- identity: who logged in, as the connector found them (claims of contract 6.3 come from here) ---- */
@@ -116,7 +122,7 @@ MUST_CHECK enum err_code grant_decode(struct arena *a, struct str json, struct g
 struct signing_key {
     struct str kid;
     enum sign_alg alg;
-    struct str sealed_private; /* sealed PKCS#8 DER */
+    struct str sealed_private; /* sealed PKCS#8 DER; any bytes */
     struct str public_jwk;     /* JSON */
     int64_t created_at;        /* published from here on */
     int64_t not_before;        /* signs from here on */

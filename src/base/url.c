@@ -77,3 +77,38 @@ enum err_code url_parse(struct str in, struct url *ret, struct err *err) {
     *ret = url;
     return ERR_OK;
 }
+
+bool url_host_is_loopback(struct str host) {
+    return str_eq(host, STR("127.0.0.1")) || str_eq(host, STR("[::1]")) ||
+           str_eq_nocase(host, STR("localhost"));
+}
+
+enum err_code url_check_redirect(struct str uri, bool plain_http_ok, struct err *err) {
+    struct url url;
+    if (uri.len > REDIRECT_URI_MAX)
+        return err_set(err, ERR_INVALID, "a redirect URI over %d bytes", REDIRECT_URI_MAX);
+    if (url_parse(uri, &url, err) != ERR_OK)
+        return err_context(err, "a redirect URI");
+    if (url.has_fragment) /* RFC 6749 3.1.2 */
+        return err_set(err, ERR_INVALID, "a redirect URI must not have a fragment (#...)");
+    if (url.has_userinfo)
+        return err_set(err, ERR_INVALID, "a redirect URI must not have user information (...@)");
+    bool is_http = str_eq_nocase(url.scheme, STR("http"));
+    if (is_http || str_eq_nocase(url.scheme, STR("https"))) {
+        if (url.host.len == 0)
+            return err_set(err, ERR_INVALID, "a redirect URI without a host");
+        if (is_http && !plain_http_ok && !url_host_is_loopback(url.host))
+            return err_set(err, ERR_INVALID,
+                           "a redirect URI must use https (http only on 127.0.0.1, [::1] or localhost)");
+        return ERR_OK;
+    }
+    /* RFC 8252 7.1: the reverse of a domain name that the app's maker owns. Words without a dot (javascript, data, urn,
+     * myapp) are anybody's. */
+    if (str_find(url.scheme, '.') == url.scheme.len)
+        return err_set(
+            err, ERR_INVALID,
+            "a redirect URI must use https, or a private-use scheme with a dot in it (com.example.app:/x)");
+    if (url.path.len == 0 && url.host.len == 0)
+        return err_set(err, ERR_INVALID, "a redirect URI that names nothing behind its scheme");
+    return ERR_OK;
+}

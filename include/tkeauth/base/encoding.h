@@ -42,3 +42,10 @@ struct url {
 };
 /* ERR_INVALID: no scheme, a blank, control or non-ASCII character, a backslash, a bad port or IPv6 literal. */
 MUST_CHECK enum err_code url_parse(struct str in, struct url *ret, struct err *err);
+/* "127.0.0.1", "[::1]" or "localhost" (RFC 8252 7.3, 8.3). */
+bool url_host_is_loopback(struct str host);
+enum { REDIRECT_URI_MAX = 2048 };
+/* A URI that an authorization response may be sent to (RFC 6749 3.1.2, RFC 8252 7): https, http on loopback (anywhere with
+ * `plain_http_ok`), or a private-use scheme, which must have a dot in it; no fragment, no user information.
+ * ERR_INVALID otherwise, so also for javascript: and data:. */
+MUST_CHECK enum err_code url_check_redirect(struct str uri, bool plain_http_ok, struct err *err);
