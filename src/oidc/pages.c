@@ -15,7 +15,7 @@ enum err_code page_render(const struct oidc_provider *p, const struct http_reque
     enum err_code rc = web_render(p->web, page, language, values, &body, err);
     if (rc != ERR_OK)
         return rc;
-    http_set_header(res, "Content-Security-Policy", str_of(web_csp()));
+    http_set_header(res, "Content-Security-Policy", str_of(web_csp(p->web)));
     http_set_header(res, "Cache-Control", STR("no-store"));
     http_set_header(res, "Content-Language", str_of(language));
     http_set_header(res, "Vary", STR("Accept-Language"));
