@@ -41,13 +41,13 @@ const char *web_language(const struct web *w, struct str ui_locales, struct str 
 const char *web_message(const struct web *w, const char *language, const char *key);
 /* A page, by its values (all may be left out; each template says what they mean):
  *   login            action login prompt tenant client error_credentials error_blocked error_throttled retry_after
- *                    error_unavailable error_form ticket csrf back
+ *                    error_unavailable error_form request_id ticket csrf back
  *   tenants          choices(name href) client
  *   error            heading message next request_id retry_href
  *   logout_confirm   action client csrf ticket cancel
  *   logged_out       client return_href
- * Texts for `error`: messages err_X_heading, err_X_message and err_X_next, X one of invalid_request unknown_client redirect_uri
- * expired unknown_tenant forbidden denied not_found throttled unavailable internal.
+ * Texts for `error`: messages error_X_heading, error_X_text and error_X_next, X one of bad_request unknown_client redirect_uri
+ * expired login_ticket unknown_tenant logout forbidden denied not_found throttled unavailable internal.
  * Besides its values a template sees lang, title, logo, own_logo and base.
  * ERR_NOT_FOUND: no such page. ERR_INVALID: a value the page does not know (a slip of ours), or a link target that is neither
  * http(s) nor relative: the caller checks URLs from outside before, this is the second line. ERR_LIMIT: over out->max. */

@@ -81,9 +81,9 @@ static enum err_code write_page(const struct web *w, const char *dir, const char
 static enum err_code write_errors(const struct web *w, const char *dir, const char *language,
                                   struct err *err) {
     const struct web_value values[] = {
-        { .name = "heading", .text = str_of(web_message(w, language, "err_redirect_uri_heading")) },
-        { .name = "message", .text = str_of(web_message(w, language, "err_redirect_uri_message")) },
-        { .name = "next", .text = str_of(web_message(w, language, "err_redirect_uri_next")) },
+        { .name = "heading", .text = str_of(web_message(w, language, "error_redirect_uri_heading")) },
+        { .name = "message", .text = str_of(web_message(w, language, "error_redirect_uri_text")) },
+        { .name = "next", .text = str_of(web_message(w, language, "error_redirect_uri_next")) },
         TEXT("request_id", "01JD3Q6W9K2M4N8P0R5T7V"),
         END,
     };

@@ -162,15 +162,16 @@ static void every_language_has_every_message(void **state) {
 
 static void the_error_texts_promised_in_the_header_are_there(void **state) {
     (void)state;
-    static const char *const errors[] = { "invalid_request", "unknown_client", "redirect_uri", "expired",
-                                          "unknown_tenant",  "forbidden",      "denied",       "not_found",
-                                          "throttled",       "unavailable",    "internal" };
-    static const char *const parts[] = { "heading", "message", "next" };
+    static const char *const errors[] = { "bad_request",  "unknown_client", "redirect_uri", "expired",
+                                          "login_ticket", "unknown_tenant", "logout",       "forbidden",
+                                          "denied",       "not_found",      "throttled",    "unavailable",
+                                          "internal" };
+    static const char *const parts[] = { "heading", "text", "next" };
     AUTO_FREE(web_free) struct web *w = new_web(&plain);
     for (size_t i = 0; i < ARRAY_LEN(errors); i++)
         for (size_t p = 0; p < ARRAY_LEN(parts); p++) {
             char key[64];
-            (void)snprintf(key, sizeof key, "err_%s_%s", errors[i], parts[p]);
+            (void)snprintf(key, sizeof key, "error_%s_%s", errors[i], parts[p]);
             if (strcmp(web_message(w, "zh", key), key) == 0)
                 fail_msg("%s is missing", key);
         }
