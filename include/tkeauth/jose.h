@@ -32,7 +32,7 @@ struct keyset_entry {
     struct signer *signer;                                 /* taken over by keyset_new */
     int64_t created_at, not_before, retired_at, remove_at; /* as in struct signing_key */
 };
-/* Takes over the signers (also on failure). */
+/* Takes over the signers (also on failure). ERR_EXISTS: a key twice. */
 MUST_CHECK enum err_code keyset_new(struct keyset_entry *entries, size_t len, struct keyset **ret,
                                     struct err *err);
 void keyset_free(struct keyset *k);
@@ -54,13 +54,20 @@ enum rotation_action {
     ROTATION_CREATE_NOW,  /* there is no key that signs: make one that signs at once */
     ROTATION_CREATE_NEXT, /* make the successor, not_before as given */
     ROTATION_REMOVE,      /* entry `index` has outlived its tokens */
+    ROTATION_ACTIVATE, /* the running key is gone (emergency): entry `index`, published already, signs from now on */
 };
 struct rotation_step {
     enum rotation_action action;
-    size_t index;
-    int64_t not_before; /* of the key to create; the running key's retired_at becomes the same */
+    size_t index; /* REMOVE, ACTIVATE: that entry; CREATE_NEXT: the running key */
+    int64_t
+        not_before; /* of the key to create or activate; with CREATE_NEXT the running key's retired_at becomes the same */
 };
-/* The next thing to do for one algorithm among `keys` (those of other algorithms are skipped); call until NONE. */
+/* The next thing to do for one algorithm among `keys` (those of other algorithms are skipped); call until NONE.
+ *
+ * Emergency rotation (a private key leaked): delete the key, call this until NONE and publish the result at once. A successor that
+ * waits for its time takes over (ACTIVATE), as caches may have it already; else a new key signs (CREATE_NOW), and verifiers
+ * with a cached set refuse its tokens until they fetch again: for jwks_max_age_s + 30 at most. The leaked key
+ * verifies here no more at once, and elsewhere for as long as caches keep it. */
 struct rotation_step rotation_next(const struct rotation_policy *p, const struct signing_key *keys,
                                    size_t len, enum sign_alg alg, int64_t now);
 /* max-age for /keys at `now`: the policy's, or less when a key is about to appear or to go. */
@@ -69,9 +76,10 @@ int64_t rotation_jwks_max_age(const struct rotation_policy *p, const struct keys
 /* ---- verifying ---- */
 enum { JWT_MAX = 16 * 1024 };
 struct jwt {
-    struct str typ, kid;
-    enum sign_alg alg;
-    json_t *payload; /* owned by the struct: jwt_done */
+    struct str typ, kid; /* borrowed from rules and key set; kid STR_NULL: the token had none (jwks_verify) */
+    enum sign_alg alg;   /* jwks_verify: only where alg_name is one of its three names */
+    const char *alg_name; /* "RS256", "PS384" ... */
+    json_t *payload;      /* owned by the struct: jwt_done */
 };
 void jwt_done(struct jwt *t);
 /* What must hold besides the signature. Any struct str that is STR_NULL is not checked, but typ always is. */
@@ -83,16 +91,21 @@ struct jwt_rules {
         leeway_s; /* exp > now - leeway (unless allow_expired), nbf <= now + leeway, iat <= now + leeway */
     bool allow_expired; /* id_token_hint */
 };
-/* Compact JWS, a key of the set by kid with exactly its algorithm; crit, jku, jwk, x5u are refused; claims as `rules` say.
- * ERR_UNAUTHENTICATED with the reason in err. */
+/* Compact JWS, a key of the set by kid with exactly its algorithm; crit, b64, jku, jwk, x5u, x5c are refused; claims as `rules`
+ * say; exp is a must unless allow_expired. A key past its remove_at verifies nothing. ERR_UNAUTHENTICATED with the
+ * reason in err. `k` must outlive *ret. */
 MUST_CHECK enum err_code keyset_verify(const struct keyset *k, struct str token,
                                        const struct jwt_rules *rules, struct jwt *ret, struct err *err);
 
-/* A foreign key set (JSON Web Key Set, RFC 7517): RSA, P-256/384/521 and Ed25519 signature keys; others are skipped. The
- * demo relying party and upstream connectors verify with it. */
+/* A foreign key set (JSON Web Key Set, RFC 7517): RSA of 2048 to 8192 bits, P-256/384/521 and Ed25519 signature keys; others are
+ * skipped. A key is used with its own `alg` only; one without verifies RS256, ES256/384/512 (by its curve) or EdDSA.
+ * ERR_INVALID: no key set, or none of its keys is usable. ERR_LIMIT: over JWKS_MAX.
+ * The demo relying party and upstream connectors verify with it. */
+enum { JWKS_MAX = 256 * 1024 };
 struct jwks;
 MUST_CHECK enum err_code jwks_parse(struct str json, struct jwks **ret, struct err *err);
 void jwks_free(struct jwks *k);
 DEFINE_AUTO_FREE(jwks_free, struct jwks);
+/* As keyset_verify; a token without kid is taken where exactly one key fits its algorithm (OIDC Core 10.1). */
 MUST_CHECK enum err_code jwks_verify(const struct jwks *k, struct str token, const struct jwt_rules *rules,
                                      struct jwt *ret, struct err *err);
