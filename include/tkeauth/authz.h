@@ -163,6 +163,8 @@ struct authz_options {
     bool any_tenant;       /* there is no list: every tenant is taken as known */
     bool always_deny;      /* no matching rule is a denial, as TKEStack answered */
     bool authn_legacy_401; /* a rejected token is answered with 401, as TKEStack did */
+    bool
+        authn_any_audience; /* a token is taken whatever audiences the review asks for, as TKEStack did; none are returned then */
     struct authz_access access;
     struct authz_webhook_options webhook;
     unsigned audit_allowed, audit_denied,
@@ -184,9 +186,6 @@ DEFINE_AUTO_FREE(authz_free, struct authz);
 MUST_CHECK enum err_code authz_reload(struct authz *z, bool *ret_changed, struct err *err);
 /* Counts versions from 1. */
 uint64_t authz_revision(const struct authz *z);
-/* Calls of the external authorizer block: then the routes must run on workers. */
-bool authz_needs_worker(const struct authz *z);
-
 /* ---- the endpoints: POST /auth/authz, /auth/restauthz, /auth/batchauthz, /auth/authn (contract 3.1-3.4) ---- */
 enum { AUTHZ_BODY_MAX = 3 * 1024 * 1024, AUTHZ_BATCH_MAX = 4096 };
 /* What the handlers need of the snapshot acquired for a request. */
@@ -197,7 +196,5 @@ struct authz_app {
 };
 /* The program that serves the routes defines this one (server/, or a test): where its snapshot keeps the authz_app. */
 const struct authz_app *authz_app_of(const void *app);
-/* On the event loop, or all on workers when authz_needs_worker(). Chosen when the listener is built, so a webhook that is added later
- * needs a restart. Both end with path NULL. */
+/* On the event loop; with an external authorizer the reviews move themselves to the workers. Ends with path NULL. */
 extern const struct route authz_routes[];
-extern const struct route authz_routes_on_workers[];

@@ -47,7 +47,8 @@ static enum err_code load_rules(struct authz *z, struct err *err) {
 }
 
 static void stamp_files(const struct authz *z, struct file_stamp stamps[RULE_FILES]) {
-    const char *paths[RULE_FILES] = { z->options.files.model, z->options.files.policy, z->options.files.abac };
+    const char *paths[RULE_FILES] = { z->options.files.model, z->options.files.policy,
+                                      z->options.files.abac };
     for (size_t i = 0; i < RULE_FILES; i++) {
         struct stat st;
         stamps[i] = (struct file_stamp) { 0 };
@@ -102,7 +103,6 @@ void authz_release(const struct authz *z, struct authz_version *v) {
 }
 
 uint64_t authz_revision(const struct authz *z) { return atomic_load(&z->shared->revision); }
-bool authz_needs_worker(const struct authz *z) { return z->webhook != NULL; }
 
 /* ---- building ---- */
 
@@ -127,7 +127,8 @@ static int by_id(const void *a, const void *b) {
     return str_cmp(((const struct authz_tenant *)a)->id, ((const struct authz_tenant *)b)->id);
 }
 
-static const struct authz_tenant *copy_tenants(struct arena *a, const struct authz_tenant *items, size_t len) {
+static const struct authz_tenant *copy_tenants(struct arena *a, const struct authz_tenant *items,
+                                               size_t len) {
     struct authz_tenant *copy = arena_array(a, len + 1, sizeof *copy);
     if (copy == NULL)
         return NULL;
@@ -173,8 +174,8 @@ static void register_metrics(struct authz *z) {
     }
     z->errors = metrics_counter(m, "tkeauth_authz_errors_total", "", "Decisions whose evaluation failed.");
     z->reloads = metrics_counter(m, "tkeauth_authz_reloads_total", "result=\"ok\"", "Reloads of the rules.");
-    z->reload_errors =
-        metrics_counter(m, "tkeauth_authz_reloads_total", "result=\"error\"", "Reloads of the rules.");
+    z->reload_errors = metrics_counter(m, "tkeauth_authz_reloads_total", "result=\"error\"",
+                                       "Reloads of the rules.");
 }
 
 enum err_code authz_new_with(const struct authz_options *options, engine_load load, struct authz **ret,
@@ -240,7 +241,7 @@ static bool decide_elsewhere(const struct authz *z, const struct rules *r, struc
 }
 
 static enum err_code decide_in_chain(const struct authz *z, const struct authz_version *v, struct arena *a,
-                                     const struct authz_question *q, const struct identity *id,
+                                     const struct authz_question *q, const struct asker *who,
                                      struct authz_decision *ret, struct err *err) {
     const struct rules *r = v->rules;
     struct authz_attributes at = q->attributes;
@@ -255,17 +256,18 @@ static enum err_code decide_in_chain(const struct authz *z, const struct authz_v
         at.name = to.name;
     }
     struct authz_decision d = {
-        .tenant = id->tenant, .project = id->project, .action = at.verb, .resource = at.resource
+        .tenant = who->tenant, .project = who->project, .action = at.verb, .resource = at.resource
     };
     if (decide_elsewhere(z, r, a, q, &at, &d)) {
         *ret = d;
         return ERR_OK;
     }
-    return decide_local(&z->decision, &r->engine, v->engine, a, &q->user, id, &at, q->convert_first,
+    return decide_local(&z->decision, &r->engine, v->engine, a, &q->user, who, &at, q->convert_first,
                         &q->context, ret, err);
 }
 
-static void write_audit(const struct authz *z, const struct authz_question *q, const struct authz_decision *d) {
+static void write_audit(const struct authz *z, const struct authz_question *q,
+                        const struct authz_decision *d) {
     unsigned every[AUTHZ_OUTCOMES] = { [AUTHZ_NO_OPINION] = z->options.audit_no_opinion,
                                        [AUTHZ_ALLOWED] = z->options.audit_allowed,
                                        [AUTHZ_DENIED] = z->options.audit_denied };
@@ -281,10 +283,10 @@ static void write_audit(const struct authz *z, const struct authz_question *q, c
 }
 
 enum err_code authz_decide_as(const struct authz *z, const struct authz_version *v, struct arena *a,
-                              const struct authz_question *q, const struct identity *id,
+                              const struct authz_question *q, const struct asker *who,
                               struct authz_decision *ret, struct err *err) {
     int64_t start = z->options.now_us();
-    enum err_code rc = decide_in_chain(z, v, a, q, id, ret, err);
+    enum err_code rc = decide_in_chain(z, v, a, q, who, ret, err);
     if (rc != ERR_OK)
         return rc;
     counter_add(z->counters[ret->outcome], 1);
@@ -298,7 +300,7 @@ enum err_code authz_decide_as(const struct authz *z, const struct authz_version 
 enum err_code authz_decide(const struct authz *z, const struct authz_version *v, struct arena *a,
                            const struct authz_question *question, struct authz_decision *ret,
                            struct err *err) {
-    struct identity id;
-    enum err_code rc = identity_prepare(a, &question->user, &id, err);
-    return rc == ERR_OK ? authz_decide_as(z, v, a, question, &id, ret, err) : rc;
+    struct asker who;
+    enum err_code rc = asker_prepare(a, &question->user, &who, err);
+    return rc == ERR_OK ? authz_decide_as(z, v, a, question, &who, ret, err) : rc;
 }

@@ -59,32 +59,32 @@ static struct str put_key(char **at, struct str tenant, struct str middle, struc
     return (struct str) { from, (size_t)(*at - from) };
 }
 
-enum err_code identity_prepare(struct arena *a, const struct authz_user *user, struct identity *ret,
-                               struct err *err) {
-    struct identity id = { .tenant = derive_tenant(user) };
+enum err_code asker_prepare(struct arena *a, const struct authz_user *user, struct asker *ret,
+                            struct err *err) {
+    struct asker who = { .tenant = derive_tenant(user) };
     bool present;
-    (void)authz_group_value(user, STR("project:"), &id.project);
-    (void)authz_group_value(user, STR("namespace:"), &id.namespace);
-    id.debug = str_eq(authz_extra_value(user, STR("debug"), &present), STR("true"));
+    (void)authz_group_value(user, STR("project:"), &who.project);
+    (void)authz_group_value(user, STR("namespace:"), &who.namespace);
+    who.debug = str_eq(authz_extra_value(user, STR("debug"), &present), STR("true"));
 
     const struct str user_part = STR("##user##"), group_part = STR("##group##");
-    size_t bytes = 2 * (id.tenant.len + user_part.len) + user->name.len + 1, groups = 0;
+    size_t bytes = 2 * (who.tenant.len + user_part.len) + user->name.len + 1, groups = 0;
     for (size_t i = 0; i < user->group_count; i++)
         if (!is_context_group(user->groups[i])) {
-            bytes += id.tenant.len + group_part.len + user->groups[i].len;
+            bytes += who.tenant.len + group_part.len + user->groups[i].len;
             groups++;
         }
     char *at = arena_alloc(a, bytes);
     struct str *keys = arena_array(a, groups + 1, sizeof *keys);
     if (at == NULL || keys == NULL)
         return err_set(err, ERR_NOMEM, "keys of %zu groups", groups);
-    id.subject = put_key(&at, id.tenant, user_part, user->name);
-    id.everybody = put_key(&at, id.tenant, user_part, STR("*"));
+    who.subject = put_key(&at, who.tenant, user_part, user->name);
+    who.everybody = put_key(&at, who.tenant, user_part, STR("*"));
     for (size_t i = 0; i < user->group_count; i++)
         if (!is_context_group(user->groups[i]))
-            keys[id.group_count++] = put_key(&at, id.tenant, group_part, user->groups[i]);
-    id.groups = keys;
-    *ret = id;
+            keys[who.group_count++] = put_key(&at, who.tenant, group_part, user->groups[i]);
+    who.groups = keys;
+    *ret = who;
     return ERR_OK;
 }
 
@@ -127,18 +127,19 @@ static struct str text3(struct arena *a, struct str before, struct str middle, s
 
 /* Steps 1 to 3: what needs no rule. True: decided. */
 static bool decide_by_identity(const struct decision_rules *rules, struct arena *a,
-                               const struct authz_user *user, const struct identity *id,
+                               const struct authz_user *user, const struct asker *who,
                                const struct authz_attributes *at, struct authz_decision *d) {
     /* By name alone anybody called so in any tenant or directory would be (contract 9.30). */
-    if (id->tenant.len == 0 && rules->privileged_user.len != 0 && str_eq(user->name, rules->privileged_user)) {
+    if (who->tenant.len == 0 && rules->privileged_user.len != 0 &&
+        str_eq(user->name, rules->privileged_user)) {
         decided(d, AUTHZ_ALLOWED, AUTHZ_STEP_PRIVILEGED, STR("the privileged user"));
         return true;
     }
-    if (id->tenant.len != 0) {
-        const struct authz_tenant *tenant = tenants_find(&rules->tenants, id->tenant);
+    if (who->tenant.len != 0) {
+        const struct authz_tenant *tenant = tenants_find(&rules->tenants, who->tenant);
         if (tenant == NULL && !rules->tenants.any) {
             decided(d, AUTHZ_DENIED, AUTHZ_STEP_UNKNOWN_TENANT, STR("the tenant is not known"));
-            d->error = text3(a, STR("identity provider \""), id->tenant, STR("\" not found"));
+            d->error = text3(a, STR("identity provider \""), who->tenant, STR("\" not found"));
             return true;
         }
         if (is_administrator(tenant, user->name)) {
@@ -154,17 +155,17 @@ static bool decide_by_identity(const struct decision_rules *rules, struct arena 
 }
 
 /* Steps 5 and 6: nobody leaves the project or namespace their credential is for. True: denied. */
-static bool is_fenced_off(const struct identity *id, const struct authz_attributes *at,
+static bool is_fenced_off(const struct asker *who, const struct authz_attributes *at,
                           struct authz_decision *d) {
     const struct str project = STR("project:");
-    if (id->project.len != 0 && str_starts_with(at->resource, project) &&
+    if (who->project.len != 0 && str_starts_with(at->resource, project) &&
         str_eq(str_from(at->resource, project.len), at->name) && !str_eq(at->name, STR("*")) &&
-        !str_eq(at->name, id->project)) {
+        !str_eq(at->name, who->project)) {
         decided(d, AUTHZ_DENIED, AUTHZ_STEP_PROJECT_FENCE, STR("another project than the caller's"));
         return true;
     }
-    if (!str_starts_with(at->resource, STR("/api")) && id->namespace.len != 0 &&
-        !str_eq(id->namespace, at->namespace)) {
+    if (!str_starts_with(at->resource, STR("/api")) && who->namespace.len != 0 &&
+        !str_eq(who->namespace, at->namespace)) {
         decided(d, AUTHZ_DENIED, AUTHZ_STEP_NAMESPACE_FENCE, STR("another namespace than the caller's"));
         return true;
     }
@@ -185,21 +186,21 @@ static struct str with_permissions(struct arena *a, struct str reason, const str
 
 /* Steps 8 to 10. */
 static enum err_code decide_by_rules(const struct decision_rules *rules, const struct engine *engine,
-                                     const void *version, struct arena *a, const struct identity *id,
+                                     const void *version, struct arena *a, const struct asker *who,
                                      struct authz_decision *d, struct err *err) {
-    struct engine_question q = { .subject = id->subject,
-                                 .domain = id->project.len != 0 ? id->project : STR("*"),
+    struct engine_question q = { .subject = who->subject,
+                                 .domain = who->project.len != 0 ? who->project : STR("*"),
                                  .resource = d->resource,
                                  .action = d->action,
-                                 .also = id->groups,
-                                 .also_count = id->group_count };
+                                 .also = who->groups,
+                                 .also_count = who->group_count };
     enum engine_verdict verdict = ENGINE_NO_MATCH;
     enum authz_step step = AUTHZ_STEP_RULE;
     enum err_code rc = engine->ops->enforce(version, a, &q, &verdict, err);
     if (rc == ERR_OK && verdict == ENGINE_NO_MATCH) {
         /* A rule that denies the user stands, whatever everybody may do; so this is asked only without one. */
         struct engine_question everybody = q;
-        everybody.subject = id->everybody;
+        everybody.subject = who->everybody;
         everybody.also_count = 0;
         step = AUTHZ_STEP_PUBLIC_RULE;
         rc = engine->ops->enforce(version, a, &everybody, &verdict, err);
@@ -216,29 +217,29 @@ static enum err_code decide_by_rules(const struct decision_rules *rules, const s
         decided(d, AUTHZ_DENIED, step, refusal(a, d));
     else
         decided(d, rules->always_deny ? AUTHZ_DENIED : AUTHZ_NO_OPINION, AUTHZ_STEP_NONE, refusal(a, d));
-    if (id->debug && engine->ops->permissions != NULL)
+    if (who->debug && engine->ops->permissions != NULL)
         d->reason = with_permissions(a, d->reason, engine, version, &q);
     return ERR_OK;
 }
 
 enum err_code decide_local(const struct decision_rules *rules, const struct engine *engine,
                            const void *version, struct arena *a, const struct authz_user *user,
-                           const struct identity *id, const struct authz_attributes *at, bool converted,
+                           const struct asker *who, const struct authz_attributes *at, bool converted,
                            const struct authz_request_context *context, struct authz_decision *ret,
                            struct err *err) {
     struct authz_decision d = {
-        .tenant = id->tenant, .project = id->project, .action = at->verb, .resource = at->resource
+        .tenant = who->tenant, .project = who->project, .action = at->verb, .resource = at->resource
     };
     enum err_code rc = ERR_OK;
-    if (!decide_by_identity(rules, a, user, id, at, &d) && !is_fenced_off(id, at, &d)) {
-        if (!converted && id->tenant.len != 0 && authz_is_plain_verb(at->verb)) { /* step 7 */
+    if (!decide_by_identity(rules, a, user, who, at, &d) && !is_fenced_off(who, at, &d)) {
+        if (!converted && who->tenant.len != 0 && authz_is_plain_verb(at->verb)) { /* step 7 */
             struct authz_converted to;
             if ((rc = authz_convert(a, at, context, user, &to, err)) != ERR_OK)
                 return rc;
             d.action = to.action;
             d.resource = to.resource;
         }
-        rc = decide_by_rules(rules, engine, version, a, id, &d, err);
+        rc = decide_by_rules(rules, engine, version, a, who, &d, err);
     }
     if (rc == ERR_OK && arena_failed(a))
         rc = err_set(err, ERR_NOMEM, "a decision");

@@ -3,15 +3,15 @@
 #include "authz/engine.h"
 
 /* Who asks, worked out once for all questions of a review. Strings in the arena or in the user. */
-struct identity {
+struct asker {
     struct str tenant, project, namespace; /* STR_NULL: none */
     struct str subject, everybody;         /* "t##user##name", "t##user##*" */
     const struct str *groups;              /* "t##group##id" */
     size_t group_count;
     bool debug; /* wants to see their permissions in the reason */
 };
-MUST_CHECK enum err_code identity_prepare(struct arena *a, const struct authz_user *user,
-                                          struct identity *ret, struct err *err);
+MUST_CHECK enum err_code asker_prepare(struct arena *a, const struct authz_user *user, struct asker *ret,
+                                       struct err *err);
 
 struct tenants {
     const struct authz_tenant *items; /* sorted by id */
@@ -29,6 +29,6 @@ struct decision_rules {
 /* `at` may already be converted; then it is not converted again. Fills outcome, step, reason, error, action and resource. */
 MUST_CHECK enum err_code decide_local(const struct decision_rules *rules, const struct engine *engine,
                                       const void *version, struct arena *a, const struct authz_user *user,
-                                      const struct identity *id, const struct authz_attributes *at,
+                                      const struct asker *who, const struct authz_attributes *at,
                                       bool converted, const struct authz_request_context *context,
                                       struct authz_decision *ret, struct err *err);

@@ -51,6 +51,7 @@ struct authz {
 MUST_CHECK enum err_code authz_new_with(const struct authz_options *options, engine_load load,
                                         struct authz **ret, struct err *err);
 /* For several questions about one user. */
-MUST_CHECK enum err_code authz_decide_as(const struct authz *z, const struct authz_version *v, struct arena *a,
-                                         const struct authz_question *q, const struct identity *id,
-                                         struct authz_decision *ret, struct err *err);
+MUST_CHECK enum err_code authz_decide_as(const struct authz *z, const struct authz_version *v,
+                                         struct arena *a, const struct authz_question *q,
+                                         const struct asker *who, struct authz_decision *ret,
+                                         struct err *err);

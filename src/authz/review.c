@@ -49,8 +49,8 @@ static bool read_path(struct scan *s, void *dest) {
 
 static bool append_attributes(struct scan *s, void *ctx) {
     struct spec *spec = ctx;
-    struct authz_attributes *grown =
-        scan_grow(s, spec->list, spec->list_len, &spec->list_cap, AUTHZ_BATCH_MAX, sizeof *grown);
+    struct authz_attributes *grown = scan_grow(s, spec->list, spec->list_len, &spec->list_cap,
+                                               AUTHZ_BATCH_MAX, sizeof *grown);
     if (grown == NULL)
         return false;
     spec->list = grown;
@@ -68,16 +68,17 @@ static bool append_extra(struct scan *s, struct str key, void *ctx) {
     for (size_t i = 0; i < spec->extra_count; i++)
         if (str_eq(spec->extra[i].key, key))
             return scan_fail(s, ERR_INVALID, "a key of extra given twice");
-    struct authz_extra *grown =
-        scan_grow(s, spec->extra, spec->extra_count, &spec->extra_cap, REVIEW_EXTRA_MAX, sizeof *grown);
+    struct authz_extra *grown = scan_grow(s, spec->extra, spec->extra_count, &spec->extra_cap,
+                                          REVIEW_EXTRA_MAX, sizeof *grown);
     if (grown == NULL)
         return false;
     spec->extra = grown;
     struct scan_strings values = { .max = REVIEW_GROUPS_MAX };
     if (!scan_null(s) && !scan_string_array(s, &values))
         return false;
-    grown[spec->extra_count++] =
-        (struct authz_extra) { .key = key, .values = values.items, .value_count = values.len };
+    grown[spec->extra_count++] = (struct authz_extra) { .key = key,
+                                                        .values = values.items,
+                                                        .value_count = values.len };
     return true;
 }
 
@@ -163,7 +164,9 @@ enum err_code access_review_parse(struct arena *a, struct str body, struct acces
                   .group_count = spec->groups.len,
                   .extra = spec->extra,
                   .extra_count = spec->extra_count },
-        .attributes = spec->has_resource ? &spec->resource : spec->has_path ? &spec->path : NULL,
+        .attributes = spec->has_resource ? &spec->resource
+                      : spec->has_path   ? &spec->path
+                                         : NULL,
         .list = spec->list,
         .list_len = spec->list_len,
         .has_list = spec->has_list,

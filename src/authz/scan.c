@@ -271,9 +271,13 @@ static enum skipped skip_start(struct scan *s, uint64_t *objects) {
     bool is_object = take(s, '{');
     if (!is_object && !take(s, '['))
         return skip_scalar(s) ? SKIP_WHOLE : SKIP_FAILED;
-    if (take(s, is_object ? '}' : ']'))
+    if (!enter(s))
+        return SKIP_FAILED;
+    if (take(s, is_object ? '}' : ']')) {
+        s->depth--;
         return SKIP_WHOLE;
-    if (!enter(s) || (is_object && !take_name(s, NULL)))
+    }
+    if (is_object && !take_name(s, NULL))
         return SKIP_FAILED;
     *objects = *objects << 1 | is_object;
     return SKIP_OPENED;
@@ -424,4 +428,6 @@ static bool append_string(struct scan *s, void *ctx) {
     return true;
 }
 
-bool scan_string_array(struct scan *s, void *strings_dest) { return scan_array(s, append_string, strings_dest); }
+bool scan_string_array(struct scan *s, void *strings_dest) {
+    return scan_array(s, append_string, strings_dest);
+}
