@@ -1,0 +1,122 @@
+/* One request and its answer, from the first byte of the target to the last byte sent. */
+#pragma once
+#include <stdatomic.h>
+#include "http/connections.h"
+#include "http/pool.h"
+#include "http/router.h"
+#include "http/response.h"
+#include "http/tls.h"
+
+struct MHD_Connection;
+struct MHD_Daemon;
+
+struct header {
+    struct str name, value;
+};
+
+/* Why a request does not reach its handler. */
+struct refusal {
+    unsigned status;  /* 0: it does */
+    unsigned allowed; /* 405: the methods of the path */
+    struct err err;
+};
+
+enum exchange_stage {
+    STAGE_TARGET,   /* the request line is there */
+    STAGE_BODY,     /* the head was looked at; the body arrives, or is thrown away */
+    STAGE_WORKER,   /* with a pool */
+    STAGE_ANSWERED, /* given to MHD for sending */
+};
+
+/* Owned by its connection; a worker has a reference, too. After a timeout the worker keeps the exchange, and the
+ * connection goes on with a twin that has the head in common. */
+struct exchange {
+    struct http_request req;
+    struct http_response res;
+    struct http_server *server;
+    struct connection *connection;
+    struct MHD_Connection *mhd;
+    struct exchange *parent; /* of a twin: referenced */
+    atomic_uint refs;
+    enum exchange_stage stage;
+    struct refusal refusal;
+    struct route_match match;
+    struct header headers[HTTP_HEADERS_MAX];
+    size_t header_count;
+    size_t content_length; /* 0 when chunked or none */
+    bool has_body, expects_continue, discards, is_acquired, is_counted, is_preflight;
+    size_t discarded;
+    struct strbuf target, body;
+    struct str raw_path;
+    struct str cors_origin;
+    char id[HTTP_REQUEST_ID_MAX + 1], ip[INET6_ADDRSTRLEN];
+    struct snapshot *prepared; /* what is being sent, if it was (send.c) */
+    struct pool_job job;
+    int64_t start_us;
+};
+
+/* What the server knows about a route while it runs. */
+struct route_state {
+    struct counter *by_class[6]; /* [2]: 2xx */
+    struct histogram *latency;
+    struct snapshot_cell prepared; /* of routes on the loop: the last static answer, ready to send */
+};
+
+struct http_server {
+    struct http_options options;
+    struct arena *arena; /* of what lives as long as the server */
+    struct router *router;
+    struct route_state *routes; /* by route_entry.index; one more for requests without a route */
+    struct cidr *trusted;
+    size_t trusted_len;
+    struct connections connections;
+    struct pool work, login;
+    struct gauge *in_flight;
+    struct counter *queue_full;
+    uint64_t id_key[2];
+    struct snapshot_cell tls;
+    char *tls_priorities;
+    int listen_fd;
+    unsigned port;
+    struct MHD_Daemon *daemon;
+    _Atomic bool is_stopping;
+    _Atomic int64_t running; /* exchanges whose head has been read */
+    pthread_t sweeper;
+    bool has_sweeper, sweeper_ends, has_mutex;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* running fell to 0 while stopping; sweeper_ends */
+};
+
+/* ---- exchange.c ---- */
+/* NULL: out of memory. Takes the connection's spare one. */
+struct exchange *exchange_new(struct http_server *s, struct connection *c, struct MHD_Connection *mhd,
+                              struct str target);
+/* The connection is done with it: kept as a spare, or left to the worker that still has it. */
+void exchange_end(struct exchange *ex);
+void exchange_unref(struct exchange *ex);
+/* Frees a connection's spare exchange. */
+void exchange_discard(struct exchange *ex);
+/* Notes why the request is refused; returns false. */
+bool exchange_refuse(struct exchange *ex, unsigned status, enum err_code code, const char *why);
+enum exchange_run { EXCHANGE_SEND, EXCHANGE_SUSPENDED };
+/* The request is complete (or refused): answers it into ex->res, or hands it to a pool. */
+enum exchange_run exchange_run(struct exchange *ex);
+/* A worker did not answer in time: the twin that tells the client so. NULL: out of memory. */
+struct exchange *exchange_timed_out(struct exchange *ex);
+void exchange_account(struct exchange *ex);
+extern const struct pool_ops exchange_pool_ops;
+
+/* ---- head.c ---- */
+/* Looks at the head: who, what, how much. What is wrong is noted in ex->refusal. */
+void head_read(struct exchange *ex);
+
+/* ---- send.c ---- */
+/* Gives ex->res to MHD. False: the connection must be closed. */
+MUST_CHECK bool send_response(struct exchange *ex);
+int64_t exchange_now_us(void);
+
+/* ---- listen.c ---- */
+MUST_CHECK enum err_code listen_open(const struct http_options *options, int *ret_fd, unsigned *ret_port,
+                                     struct err *err);
+/* Starts MHD on s->listen_fd. */
+MUST_CHECK enum err_code listen_start(struct http_server *s, struct err *err);

@@ -1,0 +1,24 @@
+/* An answer while it is built. */
+#pragma once
+#include "http/limits.h"
+#include "tkeauth/http.h"
+
+struct response_header {
+    const char *name;
+    struct str value; /* NUL-terminated */
+};
+struct http_response {
+    unsigned status;
+    struct arena *arena;
+    struct log *log;
+    const char *request_id;
+    struct response_header headers[HTTP_RESPONSE_HEADERS_MAX];
+    size_t header_count;
+    struct str body;
+    bool body_is_static; /* its bytes outlive the request */
+    bool failed;         /* something did not fit: the edge answers 500 */
+};
+void response_init(struct http_response *res, const struct http_request *req);
+bool response_has_header(const struct http_response *res, const char *name);
+/* For names and values that live for ever: nothing is copied. Keeps a value that is already there. */
+void response_default_header(struct http_response *res, const char *name, struct str value);
