@@ -60,8 +60,11 @@ static void property(struct strbuf *out, const char *name, struct colour c) {
     strbuf_addf(out, "  --%s: #%02x%02x%02x;\n", name, byte(c.red), byte(c.green), byte(c.blue));
 }
 
+/* The wash behind the card, and its fading. */
 static void glow(struct strbuf *out, struct colour c, int percent) {
-    strbuf_addf(out, "  --glow: rgb(%u %u %u / %d%%);\n", byte(c.red), byte(c.green), byte(c.blue), percent);
+    unsigned r = byte(c.red), g = byte(c.green), b = byte(c.blue);
+    strbuf_addf(out, "  --glow: rgb(%u %u %u / %d%%);\n", r, g, b, percent);
+    strbuf_addf(out, "  --glow-far: rgb(%u %u %u / %d%%);\n", r, g, b, percent / 4);
 }
 
 void colour_theme_css(struct colour accent, struct strbuf *out) {
