@@ -1,0 +1,136 @@
+#include "server/generation.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { GENERATION_MEMORY_MAX = 64 * 1024 * 1024 };
+
+struct generation *generation_ref(struct generation *g) {
+    atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+    return g;
+}
+
+void generation_unref(struct generation *g) {
+    if (g == NULL || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < g->connector_count; i++)
+        connector_close(g->connectors[i]);
+    web_free(g->web);
+    arena_free(g->arena);
+    free(g);
+}
+
+/* One connector to open: from `connectors`, from enablePasswordDB, or from TKEStack's auth.init_tenant_*. */
+static enum err_code open_one(struct generation *g, const char *type, const char *id, const char *name,
+                              const struct cfg_node *node, struct cfg_problems *problems, struct err *err) {
+    const struct connector_ops *ops = connector_type_find(str_of(type));
+    if (ops == NULL) {
+        cfg_problem_at(problems, node, NULL, "connector %s: there is no type \"%s\"", id, type);
+        return err_set(err, ERR_INVALID, "connector %s: unknown type %s", id, type);
+    }
+    struct connector *c = NULL;
+    enum err_code rc = connector_open(ops, id, name ? name : id, node, g->arena, &g->env, problems, &c, err);
+    if (rc == ERR_OK)
+        g->connectors[g->connector_count++] = c;
+    return rc;
+}
+
+static bool has_connector(const struct generation *g, const char *id) {
+    for (size_t i = 0; i < g->connector_count; i++)
+        if (str_eq(str_of(g->connectors[i]->id), str_of(id)))
+            return true;
+    return false;
+}
+
+/* TKEStack's first tenant: auth.init_tenant_type tke or ldap, with ldap_config_file. */
+static enum err_code open_init_tenant(struct generation *g, struct cfg_problems *problems, struct err *err) {
+    const struct config *c = g->config;
+    const struct cfg_node *node = NULL;
+    const char *type = c->auth.init_tenant_type, *id = c->auth.init_tenant_id;
+    if (type == NULL || id == NULL || has_connector(g, id))
+        return ERR_OK;
+    if (str_eq(str_of(type), STR("ldap"))) {
+        enum err_code rc = cfg_parse_file(g->arena, c->auth.ldap_config_file, &node, problems, err);
+        return rc == ERR_OK ? open_one(g, "ldap", id, NULL, node, problems, err) : rc;
+    }
+    return open_one(g, "local", id, NULL, NULL, problems, err);
+}
+
+/* All of them, so that all problems are told at once. */
+static enum err_code open_connectors(struct generation *g, struct cfg_problems *problems, struct err *err) {
+    const struct config_connector *list = g->config->connectors.items;
+    size_t len = g->config->connectors.len;
+    enum err_code result = ERR_OK;
+    g->connectors = arena_array(g->arena, len + 2, sizeof(struct connector *));
+    if (g->connectors == NULL)
+        return err_set(err, ERR_NOMEM, "connectors");
+    for (size_t i = 0; i < len; i++) {
+        enum err_code rc = open_one(g, list[i].type, list[i].id, list[i].name, list[i].config, problems, err);
+        if (rc != ERR_OK)
+            result = rc;
+    }
+    if (g->config->enable_password_db && !has_connector(g, "local")) {
+        enum err_code rc = open_one(g, "local", "local", NULL, NULL, problems, err);
+        if (rc != ERR_OK)
+            result = rc;
+    }
+    enum err_code rc = open_init_tenant(g, problems, err);
+    return rc != ERR_OK ? rc : result;
+}
+
+static enum err_code open_web(struct generation *g, struct err *err) {
+    const struct config *c = g->config;
+    const struct web_options options = { .dir = c->frontend.dir,
+                                         .title = c->console_config.title,
+                                         .logo_url = c->frontend.logo_url,
+                                         .accent = c->frontend.accent,
+                                         .base_path = "/oidc" };
+    return web_new(&options, &g->web, err);
+}
+
+/* Where the configuration's users log in: dex's connector "local", or TKEStack's first tenant. */
+static const char *local_tenant(const struct config *c) {
+    bool tke = c->auth.init_tenant_type != NULL && !str_eq(str_of(c->auth.init_tenant_type), STR("ldap"));
+    return !c->enable_password_db && tke && c->auth.init_tenant_id != NULL ? c->auth.init_tenant_id : "local";
+}
+
+static enum err_code fill(struct generation *g, const char *path, const struct server_parts *parts,
+                          struct cfg_problems *problems, struct err *err) {
+    enum err_code rc = config_load(g->arena, path, &g->config, problems, err);
+    if (rc != ERR_OK)
+        return rc;
+    struct local_user *users = NULL;
+    size_t user_count = 0;
+    g->issuer = str_of(config_issuer(g->arena, g->config));
+    rc = static_clients(g->arena, g->config, &g->static_clients, &g->static_client_count, err);
+    if (rc == ERR_OK)
+        rc = static_users(g->arena, g->config, local_tenant(g->config), &users, &user_count, err);
+    if (rc != ERR_OK)
+        return rc;
+    g->env = (struct connector_env) { .store = parts->store,
+                                      .clock = parts->clock,
+                                      .random = parts->random,
+                                      .log = parts->log,
+                                      .metrics = parts->metrics,
+                                      .static_users = users,
+                                      .static_user_count = user_count };
+    rc = open_connectors(g, problems, err);
+    return rc == ERR_OK ? open_web(g, err) : rc;
+}
+
+enum err_code generation_load(const char *path, const struct server_parts *parts, struct generation **ret,
+                              struct cfg_problems *problems, struct err *err) {
+    struct generation *g = calloc(1, sizeof *g);
+    if (g == NULL)
+        return err_set(err, ERR_NOMEM, "a configuration");
+    atomic_init(&g->refs, 1);
+    g->arena = arena_new(GENERATION_MEMORY_MAX);
+    enum err_code rc = g->arena ? fill(g, path, parts, problems, err)
+                                : err_set(err, ERR_NOMEM, "a configuration");
+    if (rc != ERR_OK) {
+        generation_unref(g);
+        return rc;
+    }
+    *ret = g;
+    return ERR_OK;
+}

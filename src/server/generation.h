@@ -1,0 +1,41 @@
+/* What one reading of the configuration gives: connectors, pages, static clients and users. Shared by all snapshots that are built
+ * while this configuration is in force, and gone with the last of them. */
+#pragma once
+#include "tkeauth/config.h"
+#include "tkeauth/connector.h"
+#include "tkeauth/model.h"
+#include "tkeauth/web.h"
+
+/* What outlives every configuration. */
+struct server_parts {
+    struct store *store;
+    const struct clock *clock;
+    const struct random *random;
+    struct log *log;
+    struct metrics *metrics;
+};
+
+struct generation {
+    _Atomic int refs;
+    struct arena *arena; /* of everything below */
+    const struct config *config;
+    struct str issuer;
+    struct connector_env env;
+    struct connector **connectors;
+    size_t connector_count;
+    struct client *static_clients;
+    size_t static_client_count;
+    struct web *web;
+};
+
+/* Reads and checks `path`; on ERR_INVALID `problems` says why. Contacts nobody. One reference, the caller's. */
+enum err_code generation_load(const char *path, const struct server_parts *parts, struct generation **ret,
+                              struct cfg_problems *problems, struct err *err);
+struct generation *generation_ref(struct generation *g);
+void generation_unref(struct generation *g); /* NULL is fine */
+
+/* The configuration's clients and users as the model has them; in `a`. */
+enum err_code static_clients(struct arena *a, const struct config *config, struct client **ret,
+                             size_t *ret_len, struct err *err);
+enum err_code static_users(struct arena *a, const struct config *config, const char *tenant,
+                           struct local_user **ret, size_t *ret_len, struct err *err);

@@ -1,0 +1,177 @@
+#include "server/snapshot.h"
+
+#include <stdlib.h>
+
+enum {
+    SNAPSHOT_MEMORY_MAX = 256 * 1024 * 1024,
+    CLIENTS_MAX = 100000,
+    JWKS_MAX = 256 * 1024,
+    GROUPS_BYTES_MAX = 2400
+};
+
+static void snapshot_destroy(struct snapshot *base) {
+    struct server_snapshot *s = (struct server_snapshot *)(void *)base;
+    server_snapshot_discard(s);
+}
+
+void server_snapshot_discard(struct server_snapshot *s) {
+    if (s == NULL)
+        return;
+    keyset_free(s->keys);
+    generation_unref(s->generation);
+    arena_free(s->arena);
+    free(s);
+}
+
+struct client_listing {
+    struct arena *arena;
+    struct client *clients;
+    size_t len, cap;
+    struct log *log;
+};
+
+static enum err_code reserve_client(struct client_listing *l, struct err *err) {
+    if (l->len < l->cap)
+        return ERR_OK;
+    size_t cap = l->cap ? l->cap * 2 : 64;
+    struct client *grown = cap <= CLIENTS_MAX ? arena_array(l->arena, cap, sizeof *grown) : NULL;
+    if (grown == NULL)
+        return err_set(err, ERR_LIMIT, "more than %d clients, or out of memory", CLIENTS_MAX);
+    if (l->len)
+        memcpy(grown, l->clients, l->len * sizeof *grown);
+    l->clients = grown;
+    l->cap = cap;
+    return ERR_OK;
+}
+
+/* One bad object must not take the others down: it is left out and named. */
+static enum err_code add_stored(void *ctx, const struct store_object *o, struct err *err) {
+    struct client_listing *l = ctx;
+    struct client c;
+    struct err problem = { 0 };
+    enum err_code rc = reserve_client(l, err);
+    if (rc != ERR_OK)
+        return rc;
+    if (client_decode(l->arena, arena_str(l->arena, o->body), &c, &problem) != ERR_OK ||
+        client_check(&c, &problem) != ERR_OK) {
+        log_error_err(l->log, NULL, "client_unusable", &problem, KV("client", o->name));
+        return ERR_OK;
+    }
+    l->clients[l->len++] = c;
+    return ERR_OK;
+}
+
+static int by_id_static_first(const void *a, const void *b) {
+    const struct client *x = a, *y = b;
+    int order = str_cmp(x->id, y->id);
+    return order != 0 ? order : (int)y->is_static - (int)x->is_static;
+}
+
+/* Static clients and stored ones, sorted; a static one hides a stored one of the same id, as in dex. */
+static enum err_code load_clients(struct server_snapshot *s, const struct snapshot_inputs *in,
+                                  struct err *err) {
+    struct client_listing l = { .arena = s->arena, .log = in->parts->log };
+    for (size_t i = 0; i < in->generation->static_client_count; i++) {
+        enum err_code rc = reserve_client(&l, err);
+        if (rc != ERR_OK)
+            return rc;
+        l.clients[l.len++] = in->generation->static_clients[i];
+    }
+    enum err_code rc = store_list(in->parts->store, STR("clients"), STR_NULL, 0, add_stored, &l, NULL, err);
+    if (rc != ERR_OK || l.len == 0)
+        return rc;
+    qsort(l.clients, l.len, sizeof *l.clients, by_id_static_first);
+    size_t kept = 1;
+    for (size_t i = 1; i < l.len; i++)
+        if (!str_eq(l.clients[i].id, l.clients[kept - 1].id))
+            l.clients[kept++] = l.clients[i];
+    s->oidc.clients = l.clients;
+    s->oidc.client_count = kept;
+    return ERR_OK;
+}
+
+static void set_lifetimes(struct oidc_provider *p, const struct config *c) {
+    p->id_token_ttl_s = c->expiry.id_tokens_s;
+    p->access_token_ttl_s = c->expiry.access_tokens_s;
+    p->code_ttl_s = c->expiry.codes_s;
+    p->auth_request_ttl_s = c->expiry.auth_requests_s;
+    p->login_deadline_ms = 15000;
+    p->refresh_grace_s = c->expiry.refresh_reuse_interval_s;
+    p->refresh_absolute_s = c->expiry.refresh_absolute_lifetime_s;
+    p->refresh_idle_s = c->expiry.refresh_valid_if_not_used_for_s;
+}
+
+static enum err_code prepare_documents(struct server_snapshot *s, struct err *err) {
+    AUTO(strbuf_done) struct strbuf discovery = STRBUF(JWKS_MAX), jwks = STRBUF(JWKS_MAX);
+    keyset_jwks(s->keys, clock_now_s(s->oidc.clock), &jwks);
+    enum err_code rc = strbuf_check(&jwks, err);
+    if (rc == ERR_OK)
+        rc = oidc_discovery_build(&s->oidc, &discovery, err);
+    if (rc != ERR_OK)
+        return rc;
+    s->oidc.jwks_json = arena_str(s->arena, strbuf_str(&jwks));
+    s->oidc.discovery_json = arena_str(s->arena, strbuf_str(&discovery));
+    return arena_failed(s->arena) ? err_set(err, ERR_NOMEM, "a snapshot") : ERR_OK;
+}
+
+bool server_snapshot_is_stale(const struct server_snapshot *s, int64_t now) {
+    AUTO(strbuf_done) struct strbuf jwks = STRBUF(JWKS_MAX);
+    keyset_jwks(s->keys, now, &jwks);
+    return !jwks.failed && !str_eq(strbuf_str(&jwks), s->oidc.jwks_json);
+}
+
+static const char *password_connector(const struct config *c) {
+    if (c->oauth2.password_connector != NULL)
+        return c->oauth2.password_connector;
+    if (c->auth.password_grant_conn_id != NULL)
+        return c->auth.password_grant_conn_id;
+    /* TKEStack's gateway client logs in at the first tenant. */
+    return c->auth.init_client_secret.ptr != NULL ? c->auth.init_tenant_id : NULL;
+}
+
+enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct server_snapshot **ret,
+                                  struct err *err) {
+    struct server_snapshot *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        keyset_free(in->keys);
+        return err_set(err, ERR_NOMEM, "a snapshot");
+    }
+    struct generation *g = in->generation;
+    snapshot_init(&s->oidc.snapshot, snapshot_destroy);
+    s->keys = in->keys;
+    s->generation = generation_ref(g);
+    s->arena = arena_new(SNAPSHOT_MEMORY_MAX);
+    if (s->arena == NULL) {
+        server_snapshot_discard(s);
+        return err_set(err, ERR_NOMEM, "a snapshot");
+    }
+    struct oidc_provider *p = &s->oidc;
+    p->issuer = g->issuer;
+    p->base_path = STR("/oidc");
+    p->keys = s->keys;
+    p->rotation = in->rotation;
+    p->keyring = in->keyring;
+    p->store = in->parts->store;
+    p->throttle = in->throttle;
+    p->web = g->web;
+    p->clock = in->parts->clock;
+    p->random = in->parts->random;
+    p->log = in->parts->log;
+    p->metrics = in->parts->metrics;
+    p->connectors = g->connectors;
+    p->connector_count = g->connector_count;
+    p->password_connector = str_of(password_connector(g->config));
+    p->always_show_login_screen = g->config->oauth2.always_show_login_screen;
+    p->groups_bytes_max = GROUPS_BYTES_MAX;
+    p->secure_cookies = str_starts_with(g->issuer, STR("https://"));
+    set_lifetimes(p, g->config);
+    enum err_code rc = load_clients(s, in, err);
+    if (rc == ERR_OK)
+        rc = prepare_documents(s, err);
+    if (rc != ERR_OK) {
+        server_snapshot_discard(s);
+        return rc;
+    }
+    *ret = s;
+    return ERR_OK;
+}

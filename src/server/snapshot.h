@@ -1,0 +1,29 @@
+/* The one thing a request sees: provider, reviews, health, built of a generation and of what the store holds. */
+#pragma once
+#include "server/generation.h"
+#include "tkeauth/crypto.h"
+#include "tkeauth/oidc.h"
+
+struct authz;
+
+struct server_snapshot {
+    struct oidc_provider oidc; /* first: the handlers' app is this */
+    struct generation *generation;
+    struct arena *arena;
+    struct keyset *keys;
+};
+
+struct snapshot_inputs {
+    const struct server_parts *parts;
+    const struct keyring *keyring;
+    struct throttle *throttle;
+    struct rotation_policy rotation;
+    struct keyset *keys;           /* taken over, also on failure */
+    struct generation *generation; /* referenced */
+};
+enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct server_snapshot **ret,
+                                  struct err *err);
+/* JSON of /keys and the rest depends on time: true when the snapshot should be built anew at `now`. */
+bool server_snapshot_is_stale(const struct server_snapshot *s, int64_t now);
+/* Frees a snapshot that was never put into a cell. */
+void server_snapshot_discard(struct server_snapshot *s);

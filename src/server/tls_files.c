@@ -1,0 +1,63 @@
+#include "server/tls_files.h"
+
+#include "server/local_ca.h"
+
+enum { PEM_FILE_MAX = 1024 * 1024 };
+
+/* The host of the issuer, which clients will check the certificate against. */
+static const char *issuer_host(struct arena *a, const struct config *c) {
+    struct url url;
+    struct err err;
+    const char *issuer = config_issuer(a, c);
+    if (url_parse(str_of(issuer), &url, &err) != ERR_OK)
+        return NULL;
+    struct str host = url.host;
+    if (host.len > 2 && host.ptr[0] == '[')
+        host = str_sub(host, 1, host.len - 2);
+    return arena_strdup(a, host);
+}
+
+enum err_code tls_files_find(struct arena *a, const struct config *c, int64_t now, struct tls_files *ret,
+                             struct err *err) {
+    struct tls_files files = { .certificate = c->secure_serving.tls_cert_file,
+                               .key = c->secure_serving.tls_private_key_file,
+                               .client_ca = c->secure_serving.client_ca_file,
+                               .off = c->secure_serving.http };
+    if (!files.off && files.certificate == NULL) {
+        const char *dir = c->secure_serving.cert_dir;
+        enum err_code rc = local_ca_ensure(dir, issuer_host(a, c), now, err);
+        if (rc != ERR_OK)
+            return rc;
+        files.certificate = arena_printf(a, "%s/server.crt", dir);
+        files.key = arena_printf(a, "%s/server.key", dir);
+        files.local_ca = arena_printf(a, "%s/ca.crt", dir);
+    }
+    if (arena_failed(a))
+        return err_set(err, ERR_NOMEM, "certificate files");
+    *ret = files;
+    return ERR_OK;
+}
+
+void tls_material_done(struct tls_material *m) {
+    strbuf_done(&m->certificate);
+    strbuf_wipe_done(&m->key);
+    strbuf_done(&m->client_ca);
+}
+
+enum err_code tls_material_load(const struct tls_files *files, struct tls_material *m,
+                                struct http_tls *ret_tls, struct err *err) {
+    m->certificate = STRBUF(PEM_FILE_MAX);
+    m->key = STRBUF(PEM_FILE_MAX);
+    m->client_ca = STRBUF(PEM_FILE_MAX);
+    enum err_code rc = file_read(files->certificate, PEM_FILE_MAX, &m->certificate, err);
+    if (rc == ERR_OK)
+        rc = file_read(files->key, PEM_FILE_MAX, &m->key, err);
+    if (rc == ERR_OK && files->client_ca != NULL)
+        rc = file_read(files->client_ca, PEM_FILE_MAX, &m->client_ca, err);
+    if (rc != ERR_OK)
+        return err_context(err, "TLS");
+    *ret_tls = (struct http_tls) { .certificate_pem = strbuf_str(&m->certificate),
+                                   .key_pem = strbuf_str(&m->key),
+                                   .client_ca_pem = files->client_ca ? strbuf_str(&m->client_ca) : STR_NULL };
+    return ERR_OK;
+}

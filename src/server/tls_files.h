@@ -1,0 +1,21 @@
+/* Which certificate the listener uses, and from which files. */
+#pragma once
+#include "tkeauth/config.h"
+#include "tkeauth/http.h"
+
+struct tls_files {
+    const char *certificate, *key, *client_ca; /* client_ca NULL: clients are not asked */
+    const char *local_ca; /* ca.crt when the certificate is of our own making; else NULL */
+    bool off;             /* plain HTTP was asked for */
+};
+/* The configured files, or a local CA's (made when missing). Strings in `a`. */
+enum err_code tls_files_find(struct arena *a, const struct config *c, int64_t now, struct tls_files *ret,
+                             struct err *err);
+
+struct tls_material {
+    struct strbuf certificate, key, client_ca;
+};
+void tls_material_done(struct tls_material *m);
+/* `ret_tls` borrows from `m`. */
+enum err_code tls_material_load(const struct tls_files *files, struct tls_material *m,
+                                struct http_tls *ret_tls, struct err *err);
