@@ -17,3 +17,25 @@ MUST_CHECK enum err_code server_start(const struct server_options *options, stru
 /* Until SIGTERM or SIGINT; SIGHUP and changed files reload. */
 void server_run(struct server *s);
 void server_stop(struct server *s);
+
+/* Reads the configuration as server_start would, connectors included, prints every problem on stderr, and contacts nobody. */
+MUST_CHECK enum err_code server_check_config(const char *config_path, struct err *err);
+
+/* ---- for commands beside `serve`: the same files, opened the same way; a running daemon sees changes within a second ---- */
+struct server_admin;
+struct signing_key;
+struct store;
+/* Problems of the configuration go to stderr. Memory of the configuration comes from `a`, which must outlive the result. */
+MUST_CHECK enum err_code server_admin_open(struct arena *a, const char *config_path, bool read_only,
+                                           struct server_admin **ret, struct err *err);
+void server_admin_close(struct server_admin *s); /* NULL is fine */
+const struct config *server_admin_config(const struct server_admin *s);
+struct store *server_admin_store(const struct server_admin *s);
+/* Newest first; in `a`. */
+MUST_CHECK enum err_code server_admin_keys(const struct server_admin *s, struct arena *a,
+                                           struct signing_key **ret, size_t *ret_len, struct err *err);
+MUST_CHECK enum err_code server_admin_replace_keys(const struct server_admin *s, struct err *err);
+/* What the LDAP connector of `tenant` finds for `user`, step by step. ERR_NOT_FOUND: no such tenant. */
+MUST_CHECK enum err_code server_admin_ldap_search(const struct server_admin *s, struct arena *a,
+                                                  struct str tenant, struct str user,
+                                                  struct strbuf *ret_report, struct err *err);
