@@ -15,7 +15,7 @@ void oauth_error_bearer(struct http_response *res, unsigned status, struct oauth
 /* Appends error, error_description, state and iss (RFC 9207) to a redirect URI that has been found to be the client's. */
 void oauth_error_redirect(const struct oidc_provider *p, struct http_response *res, struct str redirect_uri,
                           struct str state, struct oauth_error e);
-/* The error page; `key` names the messages "error_<key>_heading" and "error_<key>_text". */
+/* The error page; `key` names the messages "error_<key>_heading", "error_<key>_text" and "error_<key>_next". */
 enum err_code oauth_error_page(const struct oidc_provider *p, const struct http_request *req,
                                struct http_response *res, unsigned status, const char *key, struct err *err);
 

@@ -95,7 +95,7 @@ static struct login_context open_context(const struct oidc_provider *p, const st
     c.client = oidc_find_client(p, c.auth.client_id);
     c.connector = oidc_find_connector(p, http_path_param(req, "connector"));
     if (c.client == NULL || c.connector == NULL || !request_connector_usable(c.client, c.connector))
-        c.page_key = "not_found";
+        c.page_key = "unknown_tenant";
     return c;
 }
 

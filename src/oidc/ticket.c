@@ -41,8 +41,7 @@ struct str ticket_binding(const struct oidc_provider *p, const struct http_reque
 enum err_code ticket_seal(const struct oidc_provider *p, struct arena *a, const struct auth_request *auth,
                           struct str binding, struct str *ret, struct err *err) {
     AUTO(strbuf_wipe_done)
-    struct strbuf plain = STRBUF(TICKET_MAX),
-                  sealed = STRBUF(TICKET_MAX), text = STRBUF(2 * TICKET_MAX);
+    struct strbuf plain = STRBUF(TICKET_MAX), sealed = STRBUF(TICKET_MAX), text = STRBUF(2 * TICKET_MAX);
     unsigned char binding_hash[SHA256_SIZE];
     sha256(binding, binding_hash);
     strbuf_add(&plain, (struct str) { (const char *)binding_hash, sizeof binding_hash });

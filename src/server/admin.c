@@ -75,12 +75,12 @@ struct store *server_admin_store(const struct server_admin *s) {
 
 enum err_code server_admin_keys(const struct server_admin *s, struct arena *a, struct signing_key **ret,
                                 size_t *ret_len, struct err *err) {
-    const struct signing_keys keys = server_state_signing_keys(&s->state, s->config);
+    const struct signing_keys keys = server_state_signing_keys(&s->state, s->config, 0);
     return signing_keys_list(&keys, a, ret, ret_len, err);
 }
 
 enum err_code server_admin_replace_keys(const struct server_admin *s, struct err *err) {
-    const struct signing_keys keys = server_state_signing_keys(&s->state, s->config);
+    const struct signing_keys keys = server_state_signing_keys(&s->state, s->config, 0);
     return signing_keys_replace(&keys, err);
 }
 

@@ -60,8 +60,22 @@ static struct server_parts parts_of(const struct server *s) {
                                    .metrics = s->metrics };
 }
 
-static struct signing_keys signing_keys_of(const struct server *s) {
-    return server_state_signing_keys(&s->state, s->generation->config);
+/* A key stays published until the last token it signed has expired: the longest any client's tokens live. */
+static int64_t longest_client_ttl(struct server *s) {
+    int64_t longest = 0;
+    struct snapshot *held = snapshot_acquire(&s->current);
+    const struct oidc_provider *p = (const struct oidc_provider *)(const void *)held;
+    for (size_t i = 0; p != NULL && i < p->client_count; i++) {
+        const struct client *c = &p->clients[i];
+        longest = c->id_token_ttl_s > longest ? c->id_token_ttl_s : longest;
+        longest = c->access_token_ttl_s > longest ? c->access_token_ttl_s : longest;
+    }
+    snapshot_release(&s->current, held);
+    return longest;
+}
+
+static struct signing_keys signing_keys_of(struct server *s) {
+    return server_state_signing_keys(&s->state, s->generation->config, longest_client_ttl(s));
 }
 
 static void remember_revisions(struct server *s) {

@@ -135,6 +135,13 @@ static enum err_code step(const struct signing_keys *k, enum sign_alg alg, bool 
         rc = create_key(k, alg, from, err);
         return rc == ERR_OK ? retire_running(k, &l, alg, from, err) : rc;
     }
+    case ROTATION_ACTIVATE: {
+        struct signing_key heir = l.keys[next.index];
+        heir.not_before = next.not_before;
+        audit_event(k->log, NULL, "signing_key_activated", KV("kid", heir.kid),
+                    KV("alg", sign_alg_name(alg)));
+        return write_key(k, &heir, l.revisions[next.index], err);
+    }
     case ROTATION_REMOVE: return remove_key(k, &l.keys[next.index], err);
     case ROTATION_NONE:
     default: return ERR_OK;

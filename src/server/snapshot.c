@@ -5,7 +5,7 @@
 enum {
     SNAPSHOT_MEMORY_MAX = 256 * 1024 * 1024,
     CLIENTS_MAX = 100000,
-    JWKS_MAX = 256 * 1024,
+    DOCUMENT_MAX = 256 * 1024,
     GROUPS_BYTES_MAX = 2400
 };
 
@@ -102,7 +102,7 @@ static void set_lifetimes(struct oidc_provider *p, const struct config *c) {
 }
 
 static enum err_code prepare_documents(struct server_snapshot *s, struct err *err) {
-    AUTO(strbuf_done) struct strbuf discovery = STRBUF(JWKS_MAX), jwks = STRBUF(JWKS_MAX);
+    AUTO(strbuf_done) struct strbuf discovery = STRBUF(DOCUMENT_MAX), jwks = STRBUF(DOCUMENT_MAX);
     keyset_jwks(s->keys, clock_now_s(s->oidc.clock), &jwks);
     enum err_code rc = strbuf_check(&jwks, err);
     if (rc == ERR_OK)
@@ -115,7 +115,7 @@ static enum err_code prepare_documents(struct server_snapshot *s, struct err *er
 }
 
 bool server_snapshot_is_stale(const struct server_snapshot *s, int64_t now) {
-    AUTO(strbuf_done) struct strbuf jwks = STRBUF(JWKS_MAX);
+    AUTO(strbuf_done) struct strbuf jwks = STRBUF(DOCUMENT_MAX);
     keyset_jwks(s->keys, now, &jwks);
     return !jwks.failed && !str_eq(strbuf_str(&jwks), s->oidc.jwks_json);
 }

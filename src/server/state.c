@@ -42,20 +42,11 @@ void server_state_close(struct server_state *state) {
     *state = (struct server_state) { 0 };
 }
 
-static int64_t longest_token(const struct config *c) {
-    int64_t longest = c->expiry.id_tokens_s > c->expiry.access_tokens_s ? c->expiry.id_tokens_s
-                                                                        : c->expiry.access_tokens_s;
-    const struct config_static_client *clients = c->static_clients.items;
-    for (size_t i = 0; i < c->static_clients.len; i++) {
-        if (clients[i].id_token_ttl_s > longest)
-            longest = clients[i].id_token_ttl_s;
-        if (clients[i].access_token_ttl_s > longest)
-            longest = clients[i].access_token_ttl_s;
-    }
-    return longest;
-}
+static int64_t longest(int64_t a, int64_t b) { return a > b ? a : b; }
 
-struct signing_keys server_state_signing_keys(const struct server_state *state, const struct config *c) {
+struct signing_keys server_state_signing_keys(const struct server_state *state, const struct config *c,
+                                              int64_t longest_token_s) {
+    int64_t lifetime = longest(longest(c->expiry.id_tokens_s, c->expiry.access_tokens_s), longest_token_s);
     return (struct signing_keys) { .store = state->store,
                                    .keyring = state->keyring,
                                    .random = random_system(),
@@ -63,6 +54,6 @@ struct signing_keys server_state_signing_keys(const struct server_state *state, 
                                    .log = state->log,
                                    .policy = { .period_s = c->expiry.signing_keys_s,
                                                .publish_ahead_s = c->expiry.jwks_max_age_s + PUBLISH_MARGIN_S,
-                                               .keep_after_s = longest_token(c) + PUBLISH_MARGIN_S,
+                                               .keep_after_s = lifetime + PUBLISH_MARGIN_S,
                                                .jwks_max_age_s = c->expiry.jwks_max_age_s } };
 }

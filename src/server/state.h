@@ -14,6 +14,8 @@ struct server_state {
 enum err_code server_state_open(struct server_state *state, const struct config *c, struct metrics *metrics,
                                 bool read_only, struct err *err);
 void server_state_close(struct server_state *state);
-struct signing_keys server_state_signing_keys(const struct server_state *state, const struct config *c);
+/* `longest_token_s`: no client's tokens live longer; 0: the configuration's lifetimes. */
+struct signing_keys server_state_signing_keys(const struct server_state *state, const struct config *c,
+                                              int64_t longest_token_s);
 /* Problems and warnings on stderr, one a line. */
 void server_state_print_problems(const struct cfg_problems *problems);
