@@ -54,13 +54,11 @@ enum err_code oauth_error_page(const struct oidc_provider *p, const struct http_
     const char *heading = arena_printf(req->arena, "error_%s_heading", key);
     const char *text = arena_printf(req->arena, "error_%s_text", key);
     const char *next = arena_printf(req->arena, "error_%s_next", key);
-    const char *next = arena_printf(req->arena, "error_%s_next", key);
     if (arena_failed(req->arena))
         return err_set(err, ERR_NOMEM, "an error page");
     const struct web_value values[] = {
         { .name = "heading", .text = str_of(web_message(p->web, language, heading)) },
         { .name = "message", .text = str_of(web_message(p->web, language, text)) },
-        { .name = "next", .text = str_of(web_message(p->web, language, next)) },
         { .name = "next", .text = str_of(web_message(p->web, language, next)) },
         { .name = "request_id", .text = str_of(req->request_id) },
         { .name = NULL },
