@@ -59,7 +59,7 @@ enum cfg_type {
     CFG_BOOL,       /* bool; not in quotes */
     CFG_INT,        /* int64_t, within min and max; not in quotes */
     CFG_DURATION_S, /* int64_t seconds; "24h"; a bare number is seconds */
-    CFG_STRINGS,    /* struct cfg_strings; a single string counts as a list of one */
+    CFG_STRINGS,    /* struct cfg_strings; a single string counts as a list of one, also as fallback */
     CFG_ENUM,       /* int: index into `choices`; -1 when absent and without fallback */
     CFG_TABLE,      /* a nested struct by `fields`, whose offsets count from this field's offset */
     CFG_LIST,       /* struct cfg_list of structs by `fields`, `elem_size` each */
@@ -85,9 +85,9 @@ struct cfg_field {
     enum cfg_type type;
     size_t offset; /* in the struct */
     unsigned flags;
-    const char *fallback; /* as it would be written; NULL: zero */
-    int64_t min, max;     /* CFG_INT, CFG_DURATION_S; both 0: any */
-    const char *const *choices;
+    const char *fallback;       /* as it would be written; NULL: zero */
+    int64_t min, max;           /* CFG_INT, CFG_DURATION_S; both 0: any */
+    const char *const *choices; /* NULL-terminated; also limits CFG_STRING and CFG_STRINGS */
     const struct cfg_field *fields;
     size_t elem_size;
     const char *help; /* for print-config and the documentation test */
@@ -97,8 +97,12 @@ struct cfg_field {
  * tree, which must live as long as `out` then. */
 MUST_CHECK enum err_code cfg_decode(struct arena *a, const struct cfg_node *n, const struct cfg_field *fields,
                                     void *out, size_t size, struct cfg_problems *problems, struct err *err);
-/* As YAML with a comment above each key; secrets as "***". `node_fields` gives the table for a CFG_NODE (may be NULL). */
+/* As YAML that cfg_decode reads back to the same values, with a comment above each key; keys without a value are commented out.
+ * Secrets are "***", and so is, in the tree of a CFG_NODE, what log_is_sensitive() says. `indent` is in blanks. */
 void cfg_print(const struct cfg_field *fields, const void *values, int indent, struct strbuf *out);
+/* Adds a warning for each CFG_NO_RELOAD key whose value differs: it takes effect at the next start. */
+void cfg_reload_warnings(const struct cfg_field *fields, const void *running, const void *next,
+                         struct cfg_problems *problems);
 
 /* ---- tke-auth.yaml ---- */
 /* Names are TKEStack's (snake_case sections, contract 7.1) and dex's (camelCase, dex.md A3) where they exist there. */
@@ -109,8 +113,8 @@ struct config_static_client {
         grant_types;
     bool is_public, require_pkce;
     int id_token_claims; /* enum id_token_claims: "scoped", "minimal" */
-    int id_token_alg;    /* enum sign_alg: "RS256", "ES256", "EdDSA" */
-    int64_t id_token_ttl_s, access_token_ttl_s;
+    int id_token_alg;    /* enum sign_alg: "RS256", "ES256", "EdDSA"; absent: oauth2.idTokenAlg */
+    int64_t id_token_ttl_s, access_token_ttl_s; /* 0: the provider's */
 };
 struct config_static_password {
     const char *email, *username, *name, *preferred_username, *user_id;
@@ -169,7 +173,7 @@ struct config {
     struct {
         bool always_show_login_screen;
         const char *password_connector;
-        int64_t id_token_alg; /* of clients that do not say: enum sign_alg */
+        int id_token_alg; /* of clients that do not say: enum sign_alg */
     } oauth2;
     struct {
         int64_t id_tokens_s, access_tokens_s, auth_requests_s, codes_s, signing_keys_s, jwks_max_age_s;
@@ -188,10 +192,13 @@ struct config {
     struct cfg_list static_passwords; /* struct config_static_password */
     struct cfg_list connectors;       /* struct config_connector */
     const char *state_dir;            /* where files without a name of their own go */
+    struct cfg_strings
+        files; /* read along with this file: secrets, certificates, ldap.json and what it names; to be watched */
 };
 extern const struct cfg_field config_fields[];
 
-/* Parses, fills in defaults, and checks what needs several keys. All memory in `a`. `a` must outlive the result. */
+/* Parses, fills in defaults, and checks what needs several keys. All memory in `a`, which must outlive the result. The files and
+ * variables of secrets are read, and ldap_config_file is parsed (its content is the connector's to check). */
 MUST_CHECK enum err_code config_load(struct arena *a, const char *path, const struct config **ret,
                                      struct cfg_problems *problems, struct err *err);
 /* The issuer: `issuer`, or built of generic.external_*. Never ends in a slash. In `a`. */

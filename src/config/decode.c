@@ -151,27 +151,32 @@ static void decode_duration(struct decoder *d, const struct cfg_field *f, const 
         *out = ms / 1000;
 }
 
-static void decode_enum(struct decoder *d, const struct cfg_field *f, const struct cfg_node *n, struct str s,
-                        int *out) {
+/* Index of `s` in the choices; -1 after telling what they are. */
+static int find_choice(struct decoder *d, const struct cfg_field *f, const struct cfg_node *n, struct str s) {
     AUTO(strbuf_done) struct strbuf list = STRBUF(CFG_PATH_MAX);
     for (int i = 0; f->choices[i] != NULL; i++) {
-        if (str_eq(s, str_of(f->choices[i]))) {
-            *out = i;
-            return;
-        }
+        if (str_eq(s, str_of(f->choices[i])))
+            return i;
         strbuf_addf(&list, "%s%s", i ? ", " : "", f->choices[i]);
     }
     cfg_problem_at(d->problems, n, NULL, "write one of: %s", strbuf_c(&list));
+    return -1;
+}
+
+static void decode_string(struct decoder *d, const struct cfg_field *f, const struct cfg_node *n,
+                          struct str s, const char **out) {
+    if (f->choices == NULL || find_choice(d, f, n, s) >= 0)
+        *out = copy(d, s);
 }
 
 static void decode_scalar(struct decoder *d, const struct cfg_field *f, const struct cfg_node *n,
                           struct str s, void *out) {
     switch (f->type) {
-    case CFG_STRING: *(const char **)out = copy(d, s); return;
+    case CFG_STRING: decode_string(d, f, n, s, out); return;
     case CFG_BOOL: (void)decode_bool(d, n, s, out); return;
     case CFG_INT: decode_int(d, f, n, s, out); return;
     case CFG_DURATION_S: decode_duration(d, f, n, s, out); return;
-    case CFG_ENUM: decode_enum(d, f, n, s, out); return;
+    case CFG_ENUM: *(int *)out = find_choice(d, f, n, s); return;
     case CFG_SECRET:
     case CFG_STRINGS:
     case CFG_TABLE:
@@ -183,7 +188,8 @@ static void decode_scalar(struct decoder *d, const struct cfg_field *f, const st
 }
 
 /* ---- strings, secrets, lists ---- */
-static void decode_strings(struct decoder *d, const struct cfg_node *n, struct cfg_strings *out) {
+static void decode_strings(struct decoder *d, const struct cfg_field *f, const struct cfg_node *n,
+                           struct cfg_strings *out) {
     bool single = n->kind == CFG_SCALAR;
     if (n->kind == CFG_MAP) {
         cfg_problem_at(d->problems, n, NULL, "a list of values belongs here, not a mapping");
@@ -199,6 +205,8 @@ static void decode_strings(struct decoder *d, const struct cfg_node *n, struct c
             cfg_problem_at(d->problems, item, NULL, "a text belongs here");
             return;
         }
+        if (f->choices != NULL && find_choice(d, f, item, cfg_node_str(item)) < 0)
+            return;
         items[i] = copy(d, cfg_node_str(item));
     }
     *out = (struct cfg_strings) { items, count };
@@ -360,7 +368,7 @@ static void decode_field(struct decoder *d, const struct cfg_field *f, const str
             cfg_problem_at(d->problems, n, NULL, "a mapping belongs here (\"key: value\" lines)");
         return;
     case CFG_LIST: decode_list(d, f, n, out); return;
-    case CFG_STRINGS: decode_strings(d, n, out); return;
+    case CFG_STRINGS: decode_strings(d, f, n, out); return;
     case CFG_NODE: *(const struct cfg_node **)out = n; return;
     case CFG_STRING:
     case CFG_BOOL:

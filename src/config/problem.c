@@ -87,11 +87,9 @@ void cfg_problem_text(struct cfg_problems *p, const char *source, int line, cons
 static void print_list(const struct cfg_problem *items, size_t len, const char *kind, struct strbuf *out) {
     for (size_t i = 0; i < len; i++) {
         strbuf_adds(out, items[i].source);
-        if (items[i].line > 0) {
-            strbuf_addc(out, ':');
-            strbuf_add_i64(out, items[i].line);
-        }
-        strbuf_add(out, STR(": "));
+        if (items[i].line > 0)
+            strbuf_addf(out, ":%d", items[i].line);
+        strbuf_adds(out, items[i].source[0] ? ": " : "");
         strbuf_adds(out, kind);
         if (items[i].path[0] != '\0') {
             strbuf_adds(out, items[i].path);
