@@ -1,0 +1,70 @@
+#include "store/sqlite/sqlite.h"
+
+#include <stdlib.h>
+
+static struct conn *pop_idle(struct readers *r) { return r->idle_len > 0 ? r->idle[--r->idle_len] : NULL; }
+
+static void forget(struct sqlite_store *s, struct conn *c) {
+    conn_close(c);
+    free(c);
+    (void)pthread_mutex_lock(&s->readers.mutex);
+    s->readers.open--;
+    (void)pthread_mutex_unlock(&s->readers.mutex);
+}
+
+/* Nobody waits for a connection: a caller that reads while it reads (from a list) must not wait for itself. */
+enum err_code readers_take(struct sqlite_store *s, struct conn **ret, struct err *err) {
+    struct readers *r = &s->readers;
+    (void)pthread_mutex_lock(&r->mutex);
+    struct conn *c = pop_idle(r);
+    bool full = c == NULL && r->open == READERS_MAX;
+    if (c == NULL && !full)
+        r->open++;
+    (void)pthread_mutex_unlock(&r->mutex);
+    if (full)
+        return err_set(err, ERR_UNAVAILABLE, "store: %d readings are under way already", (int)READERS_MAX);
+    if (c != NULL) {
+        *ret = c;
+        return ERR_OK;
+    }
+    struct conn *opened = calloc(1, sizeof *opened);
+    enum err_code rc = opened != NULL ? sqlite_connect(s->path, CONN_READ, opened, err)
+                                      : err_set(err, ERR_NOMEM, "a connection");
+    if (rc == ERR_OK) {
+        *ret = opened;
+        return ERR_OK;
+    }
+    health_note(s, &s->health.read_failed, opened != NULL ? opened->failed : SQLITE_NOMEM, err);
+    writer_wake(s);
+    free(opened);
+    (void)pthread_mutex_lock(&r->mutex);
+    r->open--;
+    (void)pthread_mutex_unlock(&r->mutex);
+    return rc;
+}
+
+void readers_give(struct sqlite_store *s, struct conn *c, enum err_code rc, const struct err *err) {
+    bool failed = c->failed != 0 && conn_is_storage_error(rc);
+    health_note(s, &s->health.read_failed, failed ? c->failed : 0, err);
+    if (failed) {
+        writer_wake(s);
+        forget(s, c);
+        return;
+    }
+    struct readers *r = &s->readers;
+    (void)pthread_mutex_lock(&r->mutex);
+    bool kept = r->idle_len < READERS_KEPT;
+    if (kept)
+        r->idle[r->idle_len++] = c;
+    (void)pthread_mutex_unlock(&r->mutex);
+    if (!kept)
+        forget(s, c);
+}
+
+void readers_close(struct sqlite_store *s) {
+    struct conn *c;
+    while ((c = pop_idle(&s->readers)) != NULL) {
+        conn_close(c);
+        free(c);
+    }
+}

@@ -1,0 +1,99 @@
+#include "store/sqlite/schema.h"
+
+#include <time.h>
+
+enum { APPLICATION_ID = 0x746b6561 }; /* "tkea" */
+
+/* Step n brings schema n to n + 1; a step that has been released is never changed again.
+ *
+ * Codes and families have time-ordered primary keys and no rowid: new rows go to the end of one B-tree, so that the rows
+ * of one commit share pages. `forget_at`: when upkeep may delete the row, NULL: never. Text columns are never NULL. */
+static const char *const steps[] = {
+    "CREATE TABLE kinds (kind TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE objects (kind TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL,"
+    " body TEXT NOT NULL, PRIMARY KEY (kind, name)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE codes (id BLOB PRIMARY KEY, hash BLOB NOT NULL, family_id BLOB NOT NULL,"
+    " expires_at INTEGER NOT NULL, forget_at INTEGER NOT NULL, used INTEGER NOT NULL,"
+    " body TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX codes_forget_at ON codes (forget_at);"
+    "CREATE TABLE families (id BLOB PRIMARY KEY, current_hash BLOB NOT NULL, generation INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL, expires_at INTEGER NOT NULL, idle_expires_at INTEGER NOT NULL,"
+    " known BLOB NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL,"
+    " client_id TEXT NOT NULL, subject TEXT NOT NULL, session_id TEXT NOT NULL, body TEXT NOT NULL,"
+    " forget_at INTEGER) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX families_forget_at ON families (forget_at) WHERE forget_at IS NOT NULL;"
+    "CREATE INDEX families_client_id ON families (client_id);"
+    "CREATE INDEX families_subject ON families (subject);"
+    "CREATE INDEX families_session_id ON families (session_id);"
+    "CREATE TABLE probe (id INTEGER PRIMARY KEY, count INTEGER NOT NULL) STRICT;",
+};
+enum { SCHEMA_VERSION = ARRAY_LEN(steps) };
+
+static enum err_code read_version(struct conn *c, int64_t *ret, struct err *err) {
+    int64_t application = 0, version = 0, tables = 0;
+    enum err_code rc = conn_pragma_i64(c, "PRAGMA application_id", &application, err);
+    if (rc == ERR_OK)
+        rc = conn_pragma_i64(c, "PRAGMA user_version", &version, err);
+    if (rc == ERR_OK)
+        rc = conn_pragma_i64(c, "SELECT count(*) FROM sqlite_schema", &tables, err);
+    if (rc != ERR_OK)
+        return rc;
+    if (application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0))
+        return err_set(err, ERR_INVALID, "store: this is a database of another program");
+    if (version > SCHEMA_VERSION)
+        return err_set(err, ERR_CONFLICT,
+                       "store: the file has schema %lld, this program knows up to %d: use a newer one",
+                       (long long)version, (int)SCHEMA_VERSION);
+    *ret = version;
+    return ERR_OK;
+}
+
+enum err_code schema_check(struct conn *c, enum schema_state *ret, struct err *err) {
+    int64_t version = 0;
+    enum err_code rc = read_version(c, &version, err);
+    if (rc == ERR_OK)
+        *ret = version == SCHEMA_VERSION ? SCHEMA_CURRENT : version == 0 ? SCHEMA_EMPTY : SCHEMA_OLDER;
+    return rc;
+}
+
+static enum err_code run_steps(struct conn *c, struct err *err) {
+    int64_t version = 0;
+    enum err_code rc = read_version(c, &version, err);
+    if (rc != ERR_OK || version == SCHEMA_VERSION)
+        return rc;
+    for (size_t i = (size_t)version; rc == ERR_OK && i < ARRAY_LEN(steps); i++)
+        rc = conn_script(c, steps[i], err);
+    char stamp[96];
+    (void)snprintf(stamp, sizeof stamp, "PRAGMA application_id=%d; PRAGMA user_version=%d",
+                   (int)APPLICATION_ID, (int)SCHEMA_VERSION);
+    return rc == ERR_OK ? conn_script(c, stamp, err) : rc;
+}
+
+/* SQLite does not wait by itself for the lock this change of mode needs: another process may be opening the file, too. */
+static enum err_code switch_to_wal(struct conn *c, struct err *err) {
+    enum { PAUSE_MS = 10 };
+    enum err_code rc = ERR_OK;
+    for (int waited_ms = 0; waited_ms <= CONN_BUSY_TIMEOUT_MS; waited_ms += PAUSE_MS) {
+        rc = conn_script(c, "PRAGMA journal_mode=WAL", err);
+        if (rc == ERR_OK || (c->failed & 0xff) != SQLITE_BUSY)
+            break;
+        (void)nanosleep(&(struct timespec) { .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+    }
+    return rc;
+}
+
+enum err_code schema_migrate(struct conn *c, struct err *err) {
+    int64_t version = 0;
+    enum err_code rc = read_version(c, &version, err); /* before anything is changed */
+    if (rc == ERR_OK)
+        rc = switch_to_wal(c, err);
+    if (rc == ERR_OK)
+        rc = conn_run(c, SQL_BEGIN_WRITE, err);
+    if (rc != ERR_OK)
+        return rc;
+    rc = run_steps(c, err);
+    if (rc == ERR_OK)
+        rc = conn_run(c, SQL_COMMIT, err);
+    conn_rollback(c);
+    return rc;
+}

@@ -1,0 +1,42 @@
+/* Every statement the backend runs, prepared once per connection. */
+#pragma once
+
+enum sql_id {
+    SQL_BEGIN_READ,
+    SQL_BEGIN_WRITE,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_SAVEPOINT,
+    SQL_RELEASE,
+    SQL_UNDO,
+    SQL_PROBE_READ,
+    SQL_PROBE_WRITE,
+    SQL_BACKUP,
+
+    SQL_KIND_NEXT,
+    SQL_KIND_GET,
+    SQL_OBJECT_INSERT,
+    SQL_OBJECT_GET,
+    SQL_OBJECT_REVISION,
+    SQL_OBJECT_UPDATE,
+    SQL_OBJECT_DELETE,
+    SQL_OBJECT_LIST,
+
+    SQL_CODE_INSERT,
+    SQL_CODE_GET,
+    SQL_CODE_STATE,
+    SQL_CODE_USE,
+    SQL_CODE_EXPIRE,
+
+    SQL_FAMILY_INSERT,
+    SQL_FAMILY_GET,
+    SQL_FAMILY_STATE,
+    SQL_FAMILY_ROTATE,
+    SQL_FAMILY_REVOKE_BY_ID,
+    SQL_FAMILY_REVOKE_BY_SESSION,
+    SQL_FAMILY_REVOKE_BY_SUBJECT,
+    SQL_FAMILY_REVOKE_BY_CLIENT,
+    SQL_FAMILY_EXPIRE,
+    SQL_COUNT
+};
+const char *sql_text(enum sql_id id);

@@ -1,0 +1,122 @@
+/* The SQLite backend: one writer thread that commits the calls of many threads together, and reading connections that
+ * never wait for it (WAL). */
+#pragma once
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "store/decide.h"
+#include "store/sqlite/conn.h"
+
+enum {
+    WRITER_QUEUE_MAX = 1024,
+    WRITER_BATCH_MAX = 256,
+    READERS_MAX = 64,
+    READERS_KEPT = 8,
+    PROBE_INTERVAL_S = 1
+};
+
+struct sqlite_store;
+
+/* ---- health: what the last write and the last read came to, as SQLite's codes (0: well) ---- */
+struct health {
+    _Atomic int write_failed, read_failed;
+};
+void health_note(struct sqlite_store *s, _Atomic int *slot, int failed, const struct err *cause);
+bool health_is_good(const struct sqlite_store *s);
+/* Writes and reads a row of its own, so that a store that has failed is found well again without a caller's write. */
+MUST_CHECK enum err_code health_probe(struct conn *c, void *args, struct err *err);
+enum err_code sqlite_health(const struct store *s, struct err *err);
+
+/* ---- writer ---- */
+
+/* Runs on the writer thread, inside the transaction and a savepoint of its own; may run again when the transaction had
+ * to be repeated, so it overwrites its results. Any error undoes what it did. */
+typedef enum err_code write_fn(struct conn *c, void *args, struct err *err);
+
+struct write_request {
+    write_fn *apply;
+    void *args;
+    struct err *err; /* the caller's; the writer's alone until `done` */
+    enum err_code rc;
+    bool changed; /* any row */
+    sem_t done;
+    struct write_request *next;
+};
+struct writer {
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards the queue and `stopping` */
+    pthread_cond_t wake;
+    struct write_request *head, **tail;
+    size_t queued;
+    bool stopping;
+    struct conn conn; /* the thread's own once it runs */
+    struct counter *commits, *failures;
+    struct histogram *commit_time;
+};
+MUST_CHECK enum err_code writer_start(struct sqlite_store *s, struct metrics *metrics, struct err *err);
+void writer_stop(struct sqlite_store *s); /* after the queue has been worked off */
+/* Has the thread look at the health. */
+void writer_wake(struct sqlite_store *s);
+/* Returns when the transaction with `apply` in it is on disk, or has failed. ERR_UNAVAILABLE also for a full queue. */
+MUST_CHECK enum err_code writer_run(struct sqlite_store *s, write_fn *apply, void *args, struct err *err);
+
+/* ---- readers ---- */
+struct readers {
+    pthread_mutex_t mutex;
+    struct conn *idle[READERS_KEPT];
+    size_t idle_len, open;
+};
+MUST_CHECK enum err_code readers_take(struct sqlite_store *s, struct conn **ret, struct err *err);
+/* `rc`: what the reading came to; a connection that failed is not used again. */
+void readers_give(struct sqlite_store *s, struct conn *c, enum err_code rc, const struct err *err);
+void readers_close(struct sqlite_store *s);
+
+struct sqlite_store {
+    struct store base;
+    char *path;
+    struct log *log;
+    const struct clock *clock;
+    struct health health;
+    struct writer writer;
+    struct readers readers;
+};
+static inline struct sqlite_store *sqlite_of(struct store *s) { return (struct sqlite_store *)s; }
+
+/* Opens a connection to a file that is there and has the current schema. */
+MUST_CHECK enum err_code sqlite_connect(const char *path, enum conn_mode mode, struct conn *ret,
+                                        struct err *err);
+
+/* ---- operations ---- */
+enum err_code sqlite_create(struct store *s, const struct store_object *o, int64_t *ret_revision,
+                            struct err *err);
+enum err_code sqlite_get(struct store *s, struct arena *a, struct str kind, struct str name,
+                         struct store_object *ret, struct err *err);
+enum err_code sqlite_update(struct store *s, const struct store_object *o, int64_t *ret_revision,
+                            struct err *err);
+enum err_code sqlite_remove(struct store *s, const struct store_object *o, struct err *err);
+enum err_code sqlite_list(struct store *s, const struct store_list_query *q, int64_t *ret_revision,
+                          struct err *err);
+enum err_code sqlite_kind_revision(struct store *s, struct str kind, int64_t *ret, struct err *err);
+
+enum err_code sqlite_code_put(struct store *s, const struct store_code *code, struct err *err);
+enum err_code sqlite_code_get(struct store *s, struct arena *a, const struct store_code_use *use,
+                              enum store_code_outcome *ret_outcome, struct store_code *ret, struct err *err);
+enum err_code sqlite_code_consume(struct store *s, const struct store_code_use *use,
+                                  enum store_code_outcome *ret_outcome, struct err *err);
+
+enum err_code sqlite_family_put(struct store *s, const struct store_family *family, struct err *err);
+enum err_code sqlite_refresh_get(struct store *s, struct arena *a, const struct store_refresh *in,
+                                 enum store_refresh_outcome *ret_outcome, struct store_family *ret,
+                                 struct err *err);
+enum err_code sqlite_refresh_rotate(struct store *s, const struct store_refresh *in,
+                                    enum store_refresh_outcome *ret_outcome,
+                                    struct store_successor *ret_successor, struct err *err);
+enum err_code sqlite_family_revoke(struct store *s, const struct store_family_filter *filter, int64_t now,
+                                   size_t *ret_count, struct err *err);
+/* Inside a write. */
+MUST_CHECK enum err_code family_insert(struct conn *c, const struct store_family *family, struct err *err);
+MUST_CHECK enum err_code family_end_by_id(struct conn *c, const unsigned char *id, int64_t now,
+                                          struct err *err);
+
+enum err_code sqlite_expire(struct store *s, int64_t now, size_t limit, size_t *ret_count, struct err *err);
+enum err_code sqlite_backup(struct store *s, const char *path, struct err *err);
