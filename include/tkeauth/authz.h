@@ -196,5 +196,8 @@ struct authz_app {
 };
 /* The program that serves the routes defines this one (server/, or a test): where its snapshot keeps the authz_app. */
 const struct authz_app *authz_app_of(const void *app);
-/* On the event loop; with an external authorizer the reviews move themselves to the workers. Ends with path NULL. */
+/* On the event loop, or all on workers when authz_needs_worker(): the external authorizer blocks. Chosen when the listener is built, so
+ * one that is added later needs a restart (until then the reviews on the loop answer 503). Both end with path NULL. */
 extern const struct route authz_routes[];
+extern const struct route authz_routes_on_workers[];
+bool authz_needs_worker(const struct authz *z);

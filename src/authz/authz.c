@@ -104,6 +104,8 @@ void authz_release(const struct authz *z, struct authz_version *v) {
 
 uint64_t authz_revision(const struct authz *z) { return atomic_load(&z->shared->revision); }
 
+bool authz_needs_worker(const struct authz *z) { return z->webhook != NULL; }
+
 /* ---- building ---- */
 
 static int64_t monotonic_us(void) {

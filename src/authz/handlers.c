@@ -150,10 +150,9 @@ static enum err_code access_review_post(void *app, const struct http_request *re
     const struct authz *z = context->authz;
     if (!admit(z, req, res))
         return ERR_OK;
-    if (z->webhook != NULL && req->run == HTTP_RUN_LOOP) {
-        http_move(res, HTTP_RUN_WORK); /* the external authorizer blocks */
-        return ERR_OK;
-    }
+    if (z->webhook != NULL && req->route->run == HTTP_RUN_LOOP)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "an external authorizer was added: restart to ask it on workers");
     struct access_review review;
     enum err_code rc = access_review_parse(req->arena, req->body, &review, err);
     if (rc != ERR_OK)
@@ -250,46 +249,25 @@ static enum err_code authn_post(void *app, const struct http_request *req, struc
     return send_json(res, &out, err);
 }
 
+#define REVIEW_ROUTE(name, handler, where)                                                                   \
+    {                                                                                                        \
+        .methods = HTTP_POST, .path = "/auth/" name, .handle = (handler), .run = (where), .raw_body = true,  \
+        .body_max = AUTHZ_BODY_MAX, .no_store = true, .trailing_slash = true, .metric = name,                \
+        .on_error = render_error                                                                             \
+    }
+
 const struct route authz_routes[] = {
-    { .methods = HTTP_POST,
-      .path = "/auth/authz",
-      .handle = authz_post,
-      .run = HTTP_RUN_LOOP,
-      .raw_body = true,
-      .body_max = AUTHZ_BODY_MAX,
-      .no_store = true,
-      .trailing_slash = true,
-      .metric = "authz",
-      .on_error = render_error },
-    { .methods = HTTP_POST,
-      .path = "/auth/restauthz",
-      .handle = restauthz_post,
-      .run = HTTP_RUN_LOOP,
-      .raw_body = true,
-      .body_max = AUTHZ_BODY_MAX,
-      .no_store = true,
-      .trailing_slash = true,
-      .metric = "restauthz",
-      .on_error = render_error },
-    { .methods = HTTP_POST,
-      .path = "/auth/batchauthz",
-      .handle = batchauthz_post,
-      .run = HTTP_RUN_LOOP,
-      .raw_body = true,
-      .body_max = AUTHZ_BODY_MAX,
-      .no_store = true,
-      .trailing_slash = true,
-      .metric = "batchauthz",
-      .on_error = render_error },
-    { .methods = HTTP_POST,
-      .path = "/auth/authn",
-      .handle = authn_post,
-      .run = HTTP_RUN_LOOP,
-      .raw_body = true,
-      .body_max = AUTHZ_BODY_MAX,
-      .no_store = true,
-      .trailing_slash = true,
-      .metric = "authn",
-      .on_error = render_error },
+    REVIEW_ROUTE("authz", authz_post, HTTP_RUN_LOOP),
+    REVIEW_ROUTE("restauthz", restauthz_post, HTTP_RUN_LOOP),
+    REVIEW_ROUTE("batchauthz", batchauthz_post, HTTP_RUN_LOOP),
+    REVIEW_ROUTE("authn", authn_post, HTTP_RUN_LOOP),
+    { .path = NULL },
+};
+
+const struct route authz_routes_on_workers[] = {
+    REVIEW_ROUTE("authz", authz_post, HTTP_RUN_WORK),
+    REVIEW_ROUTE("restauthz", restauthz_post, HTTP_RUN_WORK),
+    REVIEW_ROUTE("batchauthz", batchauthz_post, HTTP_RUN_WORK),
+    REVIEW_ROUTE("authn", authn_post, HTTP_RUN_WORK),
     { .path = NULL },
 };

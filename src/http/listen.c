@@ -267,7 +267,8 @@ enum err_code listen_start(struct http_server *s, struct err *err) {
         { MHD_OPTION_END, 0, NULL },
     };
     struct MHD_OptionItem threads[] = {
-        { MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)o->threads, NULL },
+        /* The variadic list ends at the first MHD_OPTION_END, so what may be absent is absent inside its array. */
+        { o->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)o->threads, NULL },
         { MHD_OPTION_END, 0, NULL },
     };
     /* Not epoll: its loop stalls when exactly 128 events are ready. */
@@ -280,16 +281,16 @@ enum err_code listen_start(struct http_server *s, struct err *err) {
                                  MHD_OPTION_CONNECTION_LIMIT, o->limits.connections,      //
                                  MHD_OPTION_CONNECTION_TIMEOUT, o->limits.idle_timeout_s, //
                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                 pool > POOL_MIN ? pool : (size_t)POOL_MIN,                   //
-                                 MHD_OPTION_STRICT_FOR_CLIENT, 1,                             //
-                                 MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK,                 //
-                                 MHD_OPTION_URI_LOG_CALLBACK, on_target, s,                   //
-                                 MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, s,              //
-                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,                //
-                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,              //
-                                 o->threads > 1 ? MHD_OPTION_ARRAY : MHD_OPTION_END, threads, //
-                                 o->tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls,             //
-                                 MHD_OPTION_HTTPS_CERT_CALLBACK2, no_certificate,             //
+                                 pool > POOL_MIN ? pool : (size_t)POOL_MIN,       //
+                                 MHD_OPTION_STRICT_FOR_CLIENT, 1,                 //
+                                 MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK,     //
+                                 MHD_OPTION_URI_LOG_CALLBACK, on_target, s,       //
+                                 MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, s,  //
+                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,    //
+                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,  //
+                                 MHD_OPTION_ARRAY, threads,                       //
+                                 o->tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls, //
+                                 MHD_OPTION_HTTPS_CERT_CALLBACK2, no_certificate, //
                                  MHD_OPTION_END);
     if (s->daemon == NULL)
         return err_set(err, ERR_UNAVAILABLE, "the HTTP daemon does not start");

@@ -1,0 +1,480 @@
+#include "service.h"
+
+#include <stdlib.h>
+
+static const struct list_rule rules[] = {
+    { "default##user##alice", "*", "cluster:cls-a/*", "list*", ENGINE_ALLOW },
+    { "default##user##alice", "*", "*secret:*", "*", ENGINE_DENY },
+    { "default##user##alice", "*", "project:*", "createProject", ENGINE_ALLOW },
+    { "default##user##alice", "*", "cluster:cls-a//healthz", "list", ENGINE_ALLOW },
+    { "default##group##grp-dev", "*", "*configmap:*", "get*", ENGINE_ALLOW },
+    { "##user##bob", "*", "deployments", "list", ENGINE_ALLOW },
+};
+
+static int setup(void **state) {
+    int rc = service_setup(state);
+    service_rules = (struct rule_list) { .rules = rules, .len = ARRAY_LEN(rules) };
+    return rc;
+}
+
+#define ALICE "\"user\":\"alice\",\"extra\":{\"tenantid\":[\"default\"]}"
+
+static void an_allowed_review_repeats_what_came(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    service_posts(
+        s, "/auth/authz",
+        "{\"apiVersion\":\"authorization.k8s.io/v1beta1\",\"kind\":\"SubjectAccessReview\",\"unknown\":1,"
+        "\"spec\":{\"user\":\"alice\",\"group\":[\"tenant:default\",\"cluster:cls-a\"],\"new\":[1.5],"
+        "\"resourceAttributes\":{\"verb\":\"list\",\"group\":\"apps\",\"resource\":\"deployments\","
+        "\"namespace\":\"dev\"}}}");
+    assert_int_equal(s->last.status, 200);
+    assert_reply(s, "apiVersion", "\"authorization.k8s.io/v1beta1\"");
+    assert_reply(s, "kind", "\"SubjectAccessReview\"");
+    assert_reply(s, "metadata", "{\"creationTimestamp\":null}");
+    assert_reply(s, "spec.new", "[1.5]");
+    assert_reply(s, "spec.group", "[\"tenant:default\",\"cluster:cls-a\"]");
+    assert_reply(s, "status", "{\"allowed\":true}");
+}
+
+static void version_1_spells_groups_differently(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    service_posts(s, "/auth/authz",
+                  "{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"SubjectAccessReview\","
+                  "\"metadata\":{\"name\":\"x\"},\"spec\":{" ALICE ",\"groups\":[\"grp-dev\"],"
+                  "\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"configmaps\",\"name\":\"c\"}}}");
+    assert_reply(s, "apiVersion", "\"authorization.k8s.io/v1\"");
+    assert_reply(s, "metadata", "{\"name\":\"x\"}");
+    assert_reply(s, "status", "{\"allowed\":true}");
+}
+
+static void a_deny_rule_is_a_denial_and_no_rule_is_no_opinion(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    service_posts(s, "/auth/authz",
+                  "{\"spec\":{" ALICE ",\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"secrets\","
+                  "\"name\":\"x\",\"namespace\":\"dev\"}}}");
+    assert_reply(s, "status",
+                 "{\"allowed\":false,\"denied\":true,\"reason\":\"permission for getSecret on "
+                 "namespace:dev/secret:x not verify\"}");
+    service_posts(s, "/auth/authz",
+                  "{\"spec\":{" ALICE
+                  ",\"resourceAttributes\":{\"verb\":\"create\",\"resource\":\"pods\"}}}");
+    assert_reply(s, "status",
+                 "{\"allowed\":false,\"reason\":\"permission for createPod on pod:* not verify\"}");
+}
+
+static void the_switch_always_deny_gives_the_old_answer(void **state) {
+    struct service *s = *state;
+    s->options.always_deny = true;
+    service_start(s);
+    service_posts(s, "/auth/authz",
+                  "{\"spec\":{" ALICE
+                  ",\"resourceAttributes\":{\"verb\":\"create\",\"resource\":\"pods\"}}}");
+    assert_reply(s, "status.denied", "true");
+}
+
+static void an_unknown_tenant_is_an_evaluation_error(void **state) {
+    struct service *s = *state;
+    s->options.any_tenant = false;
+    service_start(s);
+    service_posts(s, "/auth/authz",
+                  "{\"spec\":{" ALICE ",\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"pods\"}}}");
+    assert_int_equal(s->last.status, 200);
+    assert_reply(
+        s, "status",
+        "{\"allowed\":false,\"denied\":true,\"evaluationError\":\"identity provider \\\"default\\\" not "
+        "found\",\"reason\":\"the tenant is not known\"}");
+}
+
+static void restauthz_converts_once_and_for_everybody(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    /* A path gets its cluster once, not twice (contract 9.42). */
+    service_posts(s, "/auth/restauthz",
+                  "{\"spec\":{" ALICE ",\"groups\":[\"cluster:cls-a\"],"
+                  "\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/healthz\"}}}");
+    assert_reply(s, "status", "{\"allowed\":true}");
+    const char *bob = "{\"spec\":{\"user\":\"bob\",\"resourceAttributes\":{\"verb\":\"list\",\"resource\":"
+                      "\"deployments\"}}}";
+    service_posts(s, "/auth/authz", bob);
+    assert_reply(s, "status.allowed", "true");
+    service_posts(s, "/auth/restauthz", bob);
+    assert_reply(s, "status.reason", "\"permission for listDeployments on deployment:* not verify\"");
+}
+
+static void the_cluster_header_is_honoured(void **state) {
+    struct service *s = *state;
+    s->headers[1] = "X-TKE-ClusterName: cls-a";
+    service_start(s);
+    const char *body = "{\"spec\":{" ALICE
+                       ",\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"nodes\"}}}";
+    service_posts(s, "/auth/restauthz", body);
+    assert_reply(s, "status", "{\"allowed\":true}");
+    service_posts(s, "/auth/authz", body);
+    assert_reply(s, "status", "{\"allowed\":true}");
+}
+
+static void a_batch_is_answered_in_order(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    service_posts(s, "/auth/batchauthz",
+                  "{\"spec\":{" ALICE ",\"groups\":[\"grp-dev\"],\"resourceAttributesList\":["
+                  "{\"verb\":\"createProject\",\"resource\":\"project:*\"},"
+                  "{\"verb\":\"listClusters\",\"resource\":\"cluster:*\"},"
+                  "{\"verb\":\"getSecret\",\"resource\":\"secret:x\"},"
+                  "{\"verb\":\"getConfigmap\",\"resource\":\"configmap:c\"}]}}");
+    assert_int_equal(s->last.status, 200);
+    assert_reply(s, "status.allowed", "false");
+    assert_reply(s, "status.allowedList.0",
+                 "{\"allowed\":true,\"resource\":\"project:*\",\"web\":\"createProject\"}");
+    assert_reply(s, "status.allowedList.1",
+                 "{\"allowed\":false,\"reason\":\"permission for listClusters on cluster:* not verify\","
+                 "\"resource\":\"cluster:*\",\"web\":\"listClusters\"}");
+    assert_reply(s, "status.allowedList.2.denied", "true");
+    assert_reply(s, "status.allowedList.3.allowed", "true");
+    assert_reply(s, "status.allowedList.4", "-");
+    assert_reply(s, "spec.user", "\"alice\"");
+}
+
+static void bodies_that_ask_nothing_are_bad_requests(void **state) {
+    struct service *s = *state;
+    static const struct {
+        const char *path, *body;
+    } cases[] = {
+        { "/auth/authz", "" },
+        { "/auth/authz", "{" },
+        { "/auth/authz", "{\"spec\":{\"user\":\"u\"}}" },
+        { "/auth/authz", "{\"spec\":{\"resourceAttributes\":{}}}" },
+        { "/auth/authz", "{\"spec\":{\"user\":\"u\",\"resourceAttributesList\":[{}]}}" }, /* contract 9.43 */
+        { "/auth/restauthz", "{\"spec\":{\"user\":\"u\",\"resourceAttributesList\":[{}]}}" },
+        { "/auth/batchauthz", "{\"spec\":{\"user\":\"u\",\"resourceAttributes\":{}}}" },
+        { "/auth/authn", "{\"spec\":{}}" },
+        { "/auth/authn", "nonsense" },
+    };
+    service_start(s);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        service_posts(s, cases[i].path, cases[i].body);
+        assert_int_equal(s->last.status, 400);
+        assert_reply(s, "kind", "\"Status\"");
+        assert_reply(s, "apiVersion", "\"v1\"");
+        assert_reply(s, "status", "\"Failure\"");
+        assert_reply(s, "reason", "\"BadRequest\"");
+        assert_reply(s, "code", "400");
+    }
+}
+
+static void other_methods_and_types_are_refused_as_kubernetes_does(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    s->headers[0] = "Content-Type: text/plain";
+    service_posts(s, "/auth/authz", "{}");
+    assert_int_equal(s->last.status, 415);
+    assert_reply(s, "reason", "\"UnsupportedMediaType\"");
+    s->headers[0] = "Content-Type: application/json;charset=utf-8";
+    service_posts(s, "/auth/authz/",
+                  "{\"spec\":{" ALICE ",\"resourceAttributes\":{\"verb\":\"listPortal\"}}}");
+    assert_int_equal(s->last.status, 200);
+}
+
+static void huge_bodies_are_answered_up_to_the_limit(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    AUTO(strbuf_done) struct strbuf body = STRBUF(8 << 20);
+    strbuf_adds(&body,
+                "{\"spec\":{" ALICE ",\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"configmaps\","
+                "\"name\":\"c\"},\"groups\":[\"grp-dev\"");
+    while (body.len < (1 << 20))
+        strbuf_addf(&body, ",\"group-%06zu-of-somebody\"", body.len);
+    size_t groups_end = body.len;
+    strbuf_adds(&body, "]}}");
+    service_post(s, "/auth/authz", strbuf_str(&body));
+    assert_int_equal(s->last.status, 200);
+    assert_reply(s, "status", "{\"allowed\":true}");
+
+    strbuf_truncate(&body, groups_end);
+    strbuf_adds(&body, "],\"padding\":\"");
+    while (body.len <= AUTHZ_BODY_MAX)
+        strbuf_adds(&body, "0123456789abcdef0123456789abcdef");
+    strbuf_adds(&body, "\"}}");
+    service_post(s, "/auth/authz", strbuf_str(&body));
+    assert_int_equal(s->last.status, 413);
+    assert_reply(s, "reason", "\"RequestEntityTooLarge\"");
+}
+
+/* ---- who may ask ---- */
+
+#define PORTAL "{\"spec\":{" ALICE ",\"resourceAttributes\":{\"verb\":\"listPortal\"}}}"
+
+static void without_a_credential_nobody_is_answered(void **state) {
+    struct service *s = *state;
+    static const char *const paths[] = { "/auth/authz", "/auth/restauthz", "/auth/batchauthz",
+                                         "/auth/authn" };
+    s->options.access.open = false;
+    service_start(s);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        service_posts(s, paths[i], PORTAL);
+        assert_int_equal(s->last.status, 401);
+        assert_reply(s, "reason", "\"Unauthorized\"");
+    }
+}
+
+static void a_known_bearer_token_is_a_credential(void **state) {
+    struct service *s = *state;
+    service_write(s, "tokens",
+                  "# for the api server\nfirst-token\nsecond-token,admin,1,\"administrator\"\n\n");
+    s->options.access = (struct authz_access) { .token_file = service_path(s, "tokens") };
+    service_start(s);
+    static const struct {
+        const char *header;
+        long status;
+    } cases[] = {
+        { "Authorization: Bearer first-token", 200 }, { "authorization: bearer second-token", 200 },
+        { "Authorization: Bearer first-toke", 401 },  { "Authorization: Bearer ", 401 },
+        { "Authorization: Bearer admin", 401 },       { "Authorization: Bearer # for the api server", 401 },
+        { "Authorization: Basic first-token", 401 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        s->headers[1] = cases[i].header;
+        service_posts(s, "/auth/authz", PORTAL);
+        assert_int_equal(s->last.status, cases[i].status);
+    }
+    char *log = service_log(s);
+    assert_null(strstr(log, "first-token"));
+    free(log);
+}
+
+static void a_client_certificate_with_an_allowed_name_is_a_credential(void **state) {
+    struct service *s = *state;
+    static const char *const clients[] = { "webhook", "stranger", "other", NULL };
+    static const struct str names[] = { STR("webhook"), STR("san-of-other") };
+    static const struct {
+        const char *certificate, *key;
+        long status;
+    } cases[] = {
+        { "webhook.crt", "webhook.key", 200 },   { "webhook.crt", "webhook.key", 200 },
+        { "other.crt", "other.key", 200 },       { "stranger.crt", "stranger.key", 403 },
+        { "stranger.crt", "stranger.key", 403 }, { NULL, NULL, 401 },
+    };
+    service_certificates(s, clients);
+    s->tls = true;
+    s->options.access = (struct authz_access) { .names = names, .name_count = ARRAY_LEN(names) };
+    service_start(s);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err err;
+        httpc_free(s->client); /* another connection */
+        assert_ok(httpc_new(&s->client, &err));
+        s->client_cert = cases[i].certificate == NULL ? NULL : service_path(s, cases[i].certificate);
+        s->client_key = cases[i].key == NULL ? NULL : service_path(s, cases[i].key);
+        service_posts(s, "/auth/authz", PORTAL);
+        assert_int_equal(s->last.status, cases[i].status);
+    }
+}
+
+/* ---- tokens ---- */
+
+#define CLAIMS(more)                                                                                         \
+    "{\"iss\":\"https://issuer.example/oidc\",\"aud\":[\"kubernetes\",\"console\"],\"exp\":1700003600,"      \
+    "\"iat\":1699999999,\"sub\":\"CgV1c3ItMRIHZGVmYXVsdA\"" more "}"
+#define ALICE_CLAIMS ",\"name\":\"alice\",\"groups\":[\"grp-a\",\"grp-b\"]"
+#define FEDERATED ",\"federated_claims\":{\"connector_id\":\"acme\",\"user_id\":\"usr-7\"}"
+
+static void review_token(struct service *s, const char *typ, const char *claims, const char *audiences) {
+    char *token = service_token(s, typ, claims);
+    AUTO(strbuf_done) struct strbuf body = STRBUF(64 << 10);
+    strbuf_addf(&body,
+                "{\"apiVersion\":\"authentication.k8s.io/"
+                "v1\",\"kind\":\"TokenReview\",\"spec\":{\"token\":\"%s\"%s}}",
+                token, audiences);
+    service_post(s, "/auth/authn", strbuf_str(&body));
+    assert_null(strstr(s->last.body, token));
+    free(token);
+}
+
+static void an_id_token_names_its_user(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    review_token(s, "JWT", CLAIMS(ALICE_CLAIMS FEDERATED), "");
+    assert_int_equal(s->last.status, 200);
+    assert_reply(s, "apiVersion", "\"authentication.k8s.io/v1\"");
+    assert_reply(s, "spec", "{}");
+    assert_reply(
+        s, "status",
+        "{\"authenticated\":true,\"user\":{\"extra\":{\"expireAt\":[\"2023-11-14 23:13:20 +0000 UTC\"],"
+        "\"issueAt\":[\"2023-11-14 22:13:19 +0000 UTC\"],\"tenantid\":[\"acme\"]},"
+        "\"groups\":[\"grp-a\",\"grp-b\"],\"uid\":\"usr-7\",\"username\":\"alice\"}}");
+}
+
+static void the_subject_tells_the_tenant_when_no_claim_does(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    review_token(s, "JWT", CLAIMS(ALICE_CLAIMS), "");
+    assert_reply(s, "status.user.uid", "\"usr-1\"");
+    assert_reply(s, "status.user.extra.tenantid", "[\"default\"]");
+}
+
+static void a_token_without_user_or_tenant_is_rejected(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    static const char *const claims[] = {
+        CLAIMS(FEDERATED),
+        CLAIMS(",\"name\":\"\"" FEDERATED),
+        /* Whoever is "admin" in some tenant must not come out as the platform's admin, who has none. */
+        "{\"iss\":\"https://issuer.example/"
+        "oidc\",\"aud\":\"k\",\"exp\":1700003600,\"iat\":1,\"sub\":\"admin\","
+        "\"name\":\"admin\"}",
+        "{\"iss\":\"https://issuer.example/"
+        "oidc\",\"aud\":\"k\",\"exp\":1700003600,\"iat\":1,\"name\":\"admin\"}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+        review_token(s, "JWT", claims[i], "");
+        assert_int_equal(s->last.status, 200);
+        assert_reply(s, "status", "{\"authenticated\":false,\"error\":\"invalid token\",\"user\":{}}");
+    }
+}
+
+static void other_tokens_are_rejected(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    const char *good = CLAIMS(ALICE_CLAIMS FEDERATED);
+    static const struct {
+        const char *typ, *claims;
+    } cases[] = {
+        { "at+jwt", CLAIMS(ALICE_CLAIMS FEDERATED) },
+        { "logout+jwt", CLAIMS(ALICE_CLAIMS FEDERATED) },
+        { "JWT", "{\"iss\":\"https://"
+                 "other.example\",\"aud\":\"k\",\"exp\":1700003600,\"iat\":1,\"name\":\"a\"" FEDERATED "}" },
+        { "JWT", "{\"iss\":\"https://issuer.example/"
+                 "oidc\",\"aud\":\"k\",\"exp\":1699999999,\"iat\":1,\"name\":\"a\"" FEDERATED "}" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        review_token(s, cases[i].typ, cases[i].claims, "");
+        assert_int_equal(s->last.status, 200);
+        assert_reply(s, "status.authenticated", "false");
+    }
+    struct signer *right = s->signer;
+    struct err err;
+    assert_ok(signer_generate(SIGN_ES256, &s->signer, &err));
+    review_token(s, "JWT", good, "");
+    assert_reply(s, "status.authenticated", "false");
+    signer_free(s->signer);
+    s->signer = right;
+    service_posts(s, "/auth/authn", "{\"spec\":{\"token\":\"not.a.token\"}}");
+    assert_reply(s, "status.authenticated", "false");
+}
+
+static void audiences_are_intersected(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    const char *claims = CLAIMS(ALICE_CLAIMS FEDERATED);
+    review_token(s, "JWT", claims, ",\"audiences\":[\"x\",\"console\",\"kubernetes\"]");
+    assert_reply(s, "status.authenticated", "true");
+    assert_reply(s, "status.audiences", "[\"console\",\"kubernetes\"]");
+    assert_reply(s, "spec", "{\"audiences\":[\"x\",\"console\",\"kubernetes\"]}");
+    review_token(s, "JWT", claims, ",\"audiences\":[\"x\"]");
+    assert_reply(s, "status",
+                 "{\"authenticated\":false,\"error\":\"the token is for other audiences\",\"user\":{}}");
+}
+
+static void the_switches_of_token_reviews_give_the_old_answers(void **state) {
+    struct service *s = *state;
+    s->options.authn_any_audience = true;
+    s->options.authn_legacy_401 = true;
+    service_start(s);
+    review_token(s, "JWT", CLAIMS(ALICE_CLAIMS FEDERATED), ",\"audiences\":[\"x\"]");
+    assert_reply(s, "status.authenticated", "true");
+    assert_reply(s, "status.audiences", "-");
+    service_posts(s, "/auth/authn", "{\"spec\":{\"token\":\"x\"}}");
+    assert_int_equal(s->last.status, 401);
+    assert_reply(s, "status.authenticated", "false");
+}
+
+/* ---- what is left behind ---- */
+
+static unsigned occurrences(const char *text, const char *what) {
+    unsigned n = 0;
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
+        n++;
+    return n;
+}
+
+static void decisions_are_audited_by_the_configured_share(void **state) {
+    struct service *s = *state;
+    s->options.audit_denied = 1;
+    s->options.audit_allowed = 3;
+    service_start(s);
+    for (int i = 0; i < 6; i++) {
+        service_posts(s, "/auth/authz", PORTAL);
+        service_posts(s, "/auth/authz",
+                      "{\"spec\":{" ALICE
+                      ",\"resourceAttributes\":{\"verb\":\"getSecret\",\"resource\":\"secret:x\"}}}");
+        service_posts(s, "/auth/authz",
+                      "{\"spec\":{" ALICE ",\"resourceAttributes\":{\"verb\":\"x\",\"resource\":\"y\"}}}");
+    }
+    char *log = service_log(s);
+    assert_int_equal(occurrences(log, "\"allowed\""), 2);
+    assert_int_equal(occurrences(log, "\"denied\""), 6);
+    assert_int_equal(occurrences(log, "\"no_opinion\""), 0);
+    assert_non_null(strstr(log, "\"unprotected_verb\""));
+    free(log);
+}
+
+static void decisions_are_counted_by_outcome(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    service_posts(s, "/auth/authz", PORTAL);
+    service_posts(s, "/auth/batchauthz",
+                  "{\"spec\":{" ALICE
+                  ",\"resourceAttributesList\":[{\"verb\":\"getSecret\",\"resource\":\"secret:x\"},"
+                  "{\"verb\":\"x\"},{\"verb\":\"listPortal\"}]}}");
+    AUTO(strbuf_done) struct strbuf text = STRBUF(1 << 20);
+    metrics_render(s->metrics, &text);
+    assert_non_null(strstr(text.ptr, "tkeauth_authz_decisions_total{outcome=\"allowed\"} 2\n"));
+    assert_non_null(strstr(text.ptr, "tkeauth_authz_decisions_total{outcome=\"denied\"} 1\n"));
+    assert_non_null(strstr(text.ptr, "tkeauth_authz_decisions_total{outcome=\"no_opinion\"} 1\n"));
+    assert_non_null(strstr(text.ptr, "tkeauth_authz_decision_seconds_count{outcome=\"allowed\"} 2\n"));
+}
+
+static void without_an_authorizer_the_endpoints_are_unavailable(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    s->app.authz = NULL;
+    service_posts(s, "/auth/authz", PORTAL);
+    assert_int_equal(s->last.status, 503);
+    assert_reply(s, "reason", "\"ServiceUnavailable\"");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, service_teardown)
+
+int main(void) {
+    struct err err;
+    if (httpc_global_init(&err) != ERR_OK)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        TEST(an_allowed_review_repeats_what_came),
+        TEST(version_1_spells_groups_differently),
+        TEST(a_deny_rule_is_a_denial_and_no_rule_is_no_opinion),
+        TEST(the_switch_always_deny_gives_the_old_answer),
+        TEST(an_unknown_tenant_is_an_evaluation_error),
+        TEST(restauthz_converts_once_and_for_everybody),
+        TEST(the_cluster_header_is_honoured),
+        TEST(a_batch_is_answered_in_order),
+        TEST(bodies_that_ask_nothing_are_bad_requests),
+        TEST(other_methods_and_types_are_refused_as_kubernetes_does),
+        TEST(huge_bodies_are_answered_up_to_the_limit),
+        TEST(without_a_credential_nobody_is_answered),
+        TEST(a_known_bearer_token_is_a_credential),
+        TEST(a_client_certificate_with_an_allowed_name_is_a_credential),
+        TEST(an_id_token_names_its_user),
+        TEST(the_subject_tells_the_tenant_when_no_claim_does),
+        TEST(a_token_without_user_or_tenant_is_rejected),
+        TEST(other_tokens_are_rejected),
+        TEST(audiences_are_intersected),
+        TEST(the_switches_of_token_reviews_give_the_old_answers),
+        TEST(decisions_are_audited_by_the_configured_share),
+        TEST(decisions_are_counted_by_outcome),
+        TEST(without_an_authorizer_the_endpoints_are_unavailable),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
