@@ -56,7 +56,7 @@ struct client_auth client_authenticate(const struct client_credentials *c, clien
         return decide(c->form_id, c->form_secret, false, find, ctx);
     if (c->authorization_count > 1)
         return invalid;
-    AUTO(basic_credentials_done) struct basic_credentials basic;
+    AUTO(basic_credentials_done) struct basic_credentials basic = { 0 };
     enum basic_outcome outcome = basic_parse(c->authorization, &basic);
     if (outcome == BASIC_OTHER_SCHEME) /* RFC 6749 5.2: a method that is not supported is invalid_client */
         return (struct client_auth) { CLIENT_AUTH_FAILED, NULL, true };

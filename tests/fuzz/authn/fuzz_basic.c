@@ -4,10 +4,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    AUTO(basic_credentials_done) struct basic_credentials first;
+    AUTO(basic_credentials_done) struct basic_credentials first = { 0 };
     if (basic_parse((struct str) { (const char *)data, size }, &first) != BASIC_OK)
         return 0;
-    AUTO(basic_credentials_done) struct basic_credentials again;
+    AUTO(basic_credentials_done) struct basic_credentials again = { 0 };
     AUTO(strbuf_done) struct strbuf pair = STRBUF(1 << 16), header = STRBUF(1 << 17);
     percent_add(&pair, strbuf_str(&first.id));
     strbuf_addc(&pair, ':');
