@@ -22,6 +22,16 @@ static enum err_code hello(void *app, const struct http_request *req, struct htt
     return ERR_OK;
 }
 
+static enum err_code big(void *app, const struct http_request *req, struct http_response *res,
+                         struct err *err) {
+    (void)app;
+    (void)req;
+    (void)err;
+    static const char bytes[32 << 20];
+    http_body_static(res, "application/octet-stream", (struct str) { bytes, sizeof bytes });
+    return ERR_OK;
+}
+
 /* Says what it got: a line each. */
 static enum err_code echo(void *app, const struct http_request *req, struct http_response *res,
                           struct err *err) {
@@ -116,6 +126,7 @@ static const struct http_param_spec params_ab[] = {
 static const struct http_param_spec params_optional[] = { { "a", 0, 8 }, { "b", 0, 8 }, { .name = NULL } };
 
 const struct route live_routes[] = {
+    { .methods = HTTP_GET, .path = "/big", .handle = big },
     { .methods = HTTP_GET, .path = "/hello", .handle = hello, .metric = "hello" },
     { .methods = HTTP_GET | HTTP_POST,
       .path = "/echo",
@@ -216,7 +227,8 @@ void live_start(struct live *l, const struct http_tls *tls) {
 }
 
 void live_stop(struct live *l) {
-    http_server_stop(l->server, 0);
+    if (l->server != NULL)
+        http_server_stop(l->server, 0);
     http_server_free(l->server);
     assert_int_equal(l->acquired, l->released);
     log_free(l->log);
@@ -291,6 +303,11 @@ static size_t read_some(int fd, char *to, size_t max) {
 bool client_is_closed(int fd) {
     char c;
     return read_some(fd, &c, 1) == 0;
+}
+
+bool client_is_ready(int fd, int wait_ms) {
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    return poll(&p, 1, wait_ms) == 1;
 }
 
 static void read_head(int fd, struct answer *a) {

@@ -40,10 +40,13 @@ void client_send(int fd, struct str bytes);
 /* True when the server closed the connection (or reset it) and nothing is left to read. */
 bool client_is_closed(int fd);
 
+/* Something, or the end, can be read within that time. */
+bool client_is_ready(int fd, int wait_ms);
+
 /* One response, read by its Content-Length; a test fails when it does not come. */
 struct answer {
     unsigned status;
-    char head[4096], body[4096];
+    char head[2048], body[4096];
     size_t body_len;
 };
 void client_read(int fd, struct answer *a);
