@@ -43,6 +43,39 @@ static enum err_code load_client_ca(struct material *m, struct str pem, struct e
     return n > 0 ? ERR_OK : err_set(err, ERR_INVALID, "the client CA file holds no usable certificate");
 }
 
+struct chain {
+    gnutls_x509_crt_t *items;
+    unsigned len;
+};
+
+static void chain_done(struct chain *c) {
+    for (unsigned i = 0; i < c->len; i++)
+        gnutls_x509_crt_deinit(c->items[i]);
+    gnutls_free(c->items);
+}
+
+static void key_done(gnutls_x509_privkey_t *key) {
+    if (*key != NULL)
+        gnutls_x509_privkey_deinit(*key);
+}
+
+static enum err_code load_certificate(struct material *m, const struct http_tls *tls, struct err *err) {
+    gnutls_datum_t certificate = datum(tls->certificate_pem), key_pem = datum(tls->key_pem);
+    AUTO(chain_done) struct chain chain = { .items = NULL };
+    AUTO(key_done) gnutls_x509_privkey_t key = NULL;
+    int rc = gnutls_x509_crt_list_import2(&chain.items, &chain.len, &certificate, GNUTLS_X509_FMT_PEM, 0);
+    if (rc < 0 || chain.len > INT_MAX)
+        return err_set(err, ERR_INVALID, "the certificate cannot be read: %s", gnutls_strerror(rc));
+    if ((rc = gnutls_x509_privkey_init(&key)) >= 0)
+        rc = gnutls_x509_privkey_import2(key, &key_pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+    if (rc < 0)
+        return err_set(err, ERR_INVALID, "the certificate's key cannot be read: %s", gnutls_strerror(rc));
+    rc = gnutls_certificate_set_x509_key(m->credentials, chain.items, (int)chain.len, key);
+    if (rc < 0)
+        return err_set(err, ERR_INVALID, "certificate and key do not fit together: %s", gnutls_strerror(rc));
+    return ERR_OK;
+}
+
 enum err_code tls_material_new(const struct http_tls *tls, struct snapshot **ret, struct err *err) {
     if (tls->certificate_pem.len == 0 || tls->key_pem.len == 0)
         return err_set(err, ERR_INVALID, "TLS needs a certificate and its key");
@@ -51,17 +84,11 @@ enum err_code tls_material_new(const struct http_tls *tls, struct snapshot **ret
     AUTO_FREE(material_free) struct material *m = calloc(1, sizeof *m);
     if (m == NULL || gnutls_certificate_allocate_credentials(&m->credentials) < 0)
         return err_set(err, ERR_NOMEM, "no memory for the certificate");
-    gnutls_datum_t certificate = datum(tls->certificate_pem), key = datum(tls->key_pem);
-    /* Also refuses a key that does not belong to the certificate. */
-    int rc = gnutls_certificate_set_x509_key_mem2(m->credentials, &certificate, &key, GNUTLS_X509_FMT_PEM,
-                                                  NULL, 0);
-    if (rc < 0)
-        return err_set(err, ERR_INVALID, "certificate and key cannot be used: %s", gnutls_strerror(rc));
-    if (tls->client_ca_pem.len > 0) {
-        enum err_code code = load_client_ca(m, tls->client_ca_pem, err);
-        if (code != ERR_OK)
-            return code;
-    }
+    enum err_code code = load_certificate(m, tls, err);
+    if (code == ERR_OK && tls->client_ca_pem.len > 0)
+        code = load_client_ca(m, tls->client_ca_pem, err);
+    if (code != ERR_OK)
+        return code;
     snapshot_init(&m->snapshot, material_free_snapshot);
     *ret = &STEAL(m)->snapshot;
     return ERR_OK;
@@ -92,17 +119,17 @@ const char *tls_priorities(const char *min_version) {
 
 enum { PEER_CHAIN_MAX = 8 };
 
-struct chain {
+struct shown {
     gnutls_x509_crt_t items[PEER_CHAIN_MAX];
     unsigned len;
 };
 
-static void chain_done(struct chain *c) {
+static void shown_done(struct shown *c) {
     for (unsigned i = 0; i < c->len; i++)
         gnutls_x509_crt_deinit(c->items[i]);
 }
 
-static bool chain_verifies(gnutls_x509_trust_list_t trust, struct chain *chain) {
+static bool chain_verifies(gnutls_x509_trust_list_t trust, struct shown *chain) {
     char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
     gnutls_typed_vdata_st want = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
                                    .data = (unsigned char *)purpose,
@@ -117,12 +144,12 @@ void tls_check_peer(gnutls_session_t session, struct connection *connection, int
     if (connection->is_peer_checked || m == NULL || m->clients == NULL)
         return;
     connection->is_peer_checked = true;
-    unsigned shown = 0;
-    const gnutls_datum_t *der = gnutls_certificate_get_peers(session, &shown);
-    if (der == NULL || shown == 0 || shown > PEER_CHAIN_MAX)
+    unsigned len = 0;
+    const gnutls_datum_t *der = gnutls_certificate_get_peers(session, &len);
+    if (der == NULL || len == 0 || len > PEER_CHAIN_MAX)
         return;
-    AUTO(chain_done) struct chain chain = { .len = 0 };
-    for (unsigned i = 0; i < shown; i++) {
+    AUTO(shown_done) struct shown chain = { .len = 0 };
+    for (unsigned i = 0; i < len; i++) {
         if (gnutls_x509_crt_init(&chain.items[i]) < 0)
             return;
         chain.len++;
