@@ -48,7 +48,7 @@ function(tkeauth_fuzz name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
   target_link_libraries(${name} PRIVATE ${arg_USES} ${arg_LIBS})
   tkeauth_compile_options(${name})
-  target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
+  target_compile_options(${name} PRIVATE -Wno-missing-prototypes -UNDEBUG) # the properties are asserts
   if(TKEAUTH_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   else()
