@@ -77,8 +77,9 @@ enum err_code time_parse_rfc3339(struct str in, int64_t *ret_seconds, struct err
                         .tm_sec = fields[5] };
     struct tm normal = parts;
     time_t t = timegm(&normal);
-    if (normal.tm_mon != parts.tm_mon || normal.tm_mday != parts.tm_mday || normal.tm_hour != parts.tm_hour)
-        return err_set(err, ERR_INVALID, "no such day or hour");
+    if (normal.tm_mon != parts.tm_mon || normal.tm_mday != parts.tm_mday || normal.tm_hour != parts.tm_hour ||
+        normal.tm_min != parts.tm_min || normal.tm_sec != parts.tm_sec)
+        return err_set(err, ERR_INVALID, "no such day or time");
     *ret_seconds = (int64_t)t;
     return ERR_OK;
 }

@@ -107,7 +107,8 @@ enum err_code base64url_decode_exact(struct str in, void *out, size_t len, struc
         return rc;
     if (bytes.len != len)
         return err_set(err, ERR_INVALID, "%zu bytes where %zu belong", bytes.len, len);
-    memcpy(out, bytes.ptr, len);
+    if (len > 0)
+        memcpy(out, bytes.ptr, len);
     return ERR_OK;
 }
 

@@ -100,9 +100,14 @@ enum err_code json_parse(struct str in, json_t **ret, struct err *err) {
         return err_set(err, ERR_LIMIT, "JSON more than %d levels deep", JSON_DEPTH_MAX);
     json_t *value = json_loadb(in.len ? in.ptr : "", in.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
                                &problem);
-    if (value == NULL)
+    if (value == NULL) {
+        /* jansson quotes the text ("... near 'xyz'"), which may be a password, and details are logged. */
+        char *quote = strstr(problem.text, " near ");
+        if (quote != NULL)
+            *quote = '\0';
         return err_set(err, ERR_INVALID, "JSON, line %d column %d: %s", problem.line, problem.column,
                        problem.text);
+    }
     *ret = value;
     return ERR_OK;
 }

@@ -50,7 +50,7 @@ static enum err_code parse_authority(struct str authority, struct url *url, stru
     uint64_t port = 0;
     if (colon < authority.len && parse_u64(url->port, 1, 65535, &port, err) != ERR_OK)
         return err_set(err, ERR_INVALID, "a bad port in a URL");
-    if (authority.len > 0 && !host_is_valid(url->host))
+    if ((authority.len > 0 || url->has_userinfo) && !host_is_valid(url->host))
         return err_set(err, ERR_INVALID, "a bad host in a URL");
     return ERR_OK;
 }
