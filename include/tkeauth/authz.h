@@ -143,8 +143,9 @@ struct authz_access {
 /* Another permission centre, asked with SubjectAccessReviews before the local rules. */
 struct authz_webhook_options {
     const char *url; /* NULL: there is none */
-    const char *ca_file, *client_cert_file, *client_key_file, *token_file;
-    bool v1; /* otherwise v1beta1 */
+    const char *ca_file, *client_cert_file, *client_key_file;
+    const struct secret *token; /* bearer; NULL: none */
+    bool v1;                    /* otherwise v1beta1 */
     bool allow_http, insecure_skip_verify;
     int64_t timeout_ms;                           /* 0: 5 s */
     int64_t authorized_ttl_s, unauthorized_ttl_s; /* of cached answers; 0: not cached */
@@ -152,7 +153,7 @@ struct authz_webhook_options {
     int64_t breaker_pause_s;   /* 0: 10 s */
     unsigned in_flight_max;    /* 0: 16; beyond: no opinion at once */
 };
-/* Everything is copied. */
+/* Everything but `enforcer`, `log`, `metrics`, `clock` and `random` is copied. */
 struct authz_options {
     struct authz_files files;
     struct enforcer
@@ -175,6 +176,11 @@ struct authz_options {
     struct metrics *metrics; /* may be NULL */
     int64_t (*now_us)(void); /* for latencies; NULL: the monotonic clock */
 };
+struct config;
+/* What the configuration says: files, tenants, access, the external authorizer out of its kubeconfig. Leaves enforcer, clock, random, log,
+ * metrics and now_us to the caller. In `a`, or borrowed from `c`. ERR_INVALID names the kubeconfig, its line and what is wrong. */
+MUST_CHECK enum err_code authz_options_from_config(struct arena *a, const struct config *c,
+                                                   struct authz_options *ret, struct err *err);
 /* Reads the files. ERR_INVALID names file and line. Metrics are registered by name, so a second authz counts on. */
 MUST_CHECK enum err_code authz_new(const struct authz_options *options, struct authz **ret, struct err *err);
 /* No request may be running on it. NULL is fine. */

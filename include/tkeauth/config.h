@@ -128,6 +128,7 @@ struct config_connector {
     bool password_grant;
     struct cfg_strings administrators;
 };
+enum config_authz_access { CONFIG_AUTHZ_CREDENTIAL, CONFIG_AUTHZ_OPEN };
 struct config_pool {
     int64_t threads, queue;
 };
@@ -187,6 +188,26 @@ struct config {
         int64_t header_bytes, idle_timeout_s, request_timeout_s;
         struct config_pool work, login;
     } limits;
+    struct {
+        const char *privileged_username; /* may do everything, if they have no tenant */
+    } authentication;
+    struct {
+        const char *policy_file; /* ABAC, JSON lines */
+        const char *webhook_config_file,
+            *webhook_version; /* kubeconfig of an external authorizer; "v1", "v1beta1" */
+        int64_t webhook_cache_authorized_ttl_s, webhook_cache_unauthorized_ttl_s, webhook_timeout_s;
+        bool always_deny; /* no matching rule is a denial */
+    } authorization;
+    struct {
+        const char *model_file, *policy_file; /* NULL: the built-in model; no rules */
+    } casbin;
+    struct {
+        int access;                       /* of the endpoints under /auth/: enum config_authz_access */
+        struct cfg_strings allowed_names; /* of client certificates */
+        const char *token_file;
+        bool token_review_legacy_401, token_review_any_audience;
+        int64_t audit_allowed, audit_denied, audit_no_opinion; /* every nth decision is an audit event */
+    } authz;
     bool enable_password_db;          /* the connector `local` */
     struct cfg_list static_clients;   /* struct config_static_client */
     struct cfg_list static_passwords; /* struct config_static_password */

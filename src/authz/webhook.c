@@ -153,16 +153,12 @@ enum err_code webhook_read_answer(struct arena *a, struct str body, struct webho
 
 /* ---- building ---- */
 
-static enum err_code read_authorization(struct webhook *w, const char *path, struct err *err) {
-    AUTO(secret_done) struct secret token = { 0 };
-    enum err_code rc = file_read_secret(path, TOKEN_MAX, false, &token, err);
-    if (rc != ERR_OK)
-        return err_context(err, "token of the external authorizer");
-    AUTO(strbuf_wipe_done) struct strbuf line = STRBUF(TOKEN_MAX + 64);
+static enum err_code make_authorization(struct webhook *w, const struct secret *token, struct err *err) {
+    AUTO(strbuf_wipe_done) struct strbuf line = STRBUF(TOKEN_MAX);
     strbuf_adds(&line, "Authorization: Bearer ");
-    strbuf_add(&line, str_trim(secret_expose(&token)));
-    if (str_has_control(strbuf_str(&line)))
-        return err_set(err, ERR_INVALID, "%s: a control character in the token", path);
+    strbuf_add(&line, str_trim(secret_expose(token)));
+    if (line.failed || str_has_control(strbuf_str(&line)))
+        return err_set(err, ERR_INVALID, "the token of the external authorizer is no bearer token");
     return secret_copy(strbuf_str(&line), &w->authorization, err);
 }
 
@@ -177,7 +173,7 @@ static void copy_options(struct webhook *w, const struct authz_webhook_options *
     o->ca_file = copy_c(w->arena, from->ca_file);
     o->client_cert_file = copy_c(w->arena, from->client_cert_file);
     o->client_key_file = copy_c(w->arena, from->client_key_file);
-    o->token_file = NULL;
+    o->token = NULL;
     if (o->timeout_ms <= 0)
         o->timeout_ms = DEFAULT_TIMEOUT_MS;
     if (o->breaker_failures == 0)
@@ -211,9 +207,8 @@ enum err_code webhook_new(const struct authz_options *options, struct webhook **
     w->failed = metrics_counter(options->metrics, name, "result=\"failed\"", help);
     w->cached = metrics_counter(options->metrics, name, "result=\"cached\"", help);
     w->left_alone = metrics_counter(options->metrics, name, "result=\"left_alone\"", help);
-    enum err_code rc = options->webhook.token_file == NULL
-                           ? ERR_OK
-                           : read_authorization(w, options->webhook.token_file, err);
+    enum err_code rc = options->webhook.token == NULL ? ERR_OK
+                                                      : make_authorization(w, options->webhook.token, err);
     if (rc == ERR_OK)
         *ret = STEAL(w);
     return rc;

@@ -140,10 +140,11 @@ static void version_1beta1_and_paths_are_written_in_their_way(void **state) {
         "\"user\":\"u\",\"group\":[\"g\"]}}");
 }
 
-static void the_token_of_the_file_is_sent(void **state) {
+static void the_bearer_token_is_sent(void **state) {
     struct fixture *f = *state;
-    service_write(f->service, "token", "s3cret\n");
-    f->service->options.webhook.token_file = service_path(f->service, "token");
+    static unsigned char bytes[] = "s3cret\n";
+    const struct secret token = { bytes, sizeof bytes - 1 };
+    f->service->options.webhook.token = &token;
     service_start(f->service);
     service_posts(f->service, "/auth/authz", ASKED("a"));
     assert_string_equal(peer.authorization, "Bearer s3cret");
@@ -262,7 +263,7 @@ int main(void) {
         TEST(what_it_allows_and_denies_stands),
         TEST(without_its_opinion_the_local_rules_decide),
         TEST(version_1beta1_and_paths_are_written_in_their_way),
-        TEST(the_token_of_the_file_is_sent),
+        TEST(the_bearer_token_is_sent),
         TEST(answers_are_kept_as_long_as_configured),
         TEST(its_failures_are_no_opinion_and_open_the_circuit),
         TEST(an_answer_that_is_none_is_a_failure),
