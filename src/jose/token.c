@@ -1,5 +1,7 @@
 #include "jose/token.h"
 
+#include "jose/flat_json.h"
+
 enum { HEADER_MAX = 2048 };
 
 enum err_code token_split(struct str token, struct token_parts *ret, struct err *err) {
@@ -46,7 +48,7 @@ static enum err_code parse_part(struct str encoded, size_t max, json_t **ret, st
     AUTO(strbuf_done) struct strbuf text = STRBUF(max);
     enum err_code rc = encoded.len / 4 * 3 > max ? err_set(err, ERR_LIMIT, "over %zu bytes", max)
                                                  : base64url_decode(encoded, &text, err);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK && !flat_json_parse(strbuf_str(&text), ret))
         rc = json_parse(strbuf_str(&text), ret, err);
     if (rc != ERR_OK && rc != ERR_NOMEM)
         err->code = rc = ERR_UNAUTHENTICATED;
