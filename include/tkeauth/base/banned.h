@@ -4,4 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+/* With clang and _FORTIFY_SOURCE glibc makes macros of two of them, and macros cannot be poisoned. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strncpy strncat strtok gets atoi atol atoll
