@@ -382,6 +382,8 @@ static enum err_code send_search(struct search *s, struct berval *cookie, int *r
 static enum err_code page_cookie(struct search *s, LDAPControl **controls, struct berval *cookie) {
     ber_memfree(cookie->bv_val);
     *cookie = (struct berval) { 0 };
+    if (s->q->page_size == 0)
+        return ERR_OK; /* nobody asked for pages */
     LDAPControl *found = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, NULL);
     if (found == NULL)
         return ERR_OK; /* the server knows no paging: that was all */

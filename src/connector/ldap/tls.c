@@ -17,7 +17,7 @@ static const char *openssl_reason(void) {
     unsigned long e = ERR_get_error();
     ERR_clear_error();
     const char *text = e == 0 ? NULL : ERR_reason_error_string(e);
-    return text != NULL ? text : "unknown reason";
+    return text != NULL ? text : "the server closed the connection";
 }
 
 /* Every certificate of a PEM text becomes a trust anchor; other things in it are skipped. */

@@ -8,7 +8,7 @@ static struct slapd directory;
 
 static int start(void **state) {
     (void)state;
-    slapd_start(&directory, (const char *const[]) { "--ppolicy", NULL });
+    slapd_start(&directory, (const char *const[]) { NULL });
     return 0;
 }
 

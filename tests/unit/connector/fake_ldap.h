@@ -1,0 +1,35 @@
+/* A directory that misbehaves on purpose: a thread on a loopback port that answers as a script says. */
+#pragma once
+#include "unit/test.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum fake_mode {
+    FAKE_SANE,             /* binds succeed, every search finds one entry */
+    FAKE_SILENT,           /* accepts, never says a word */
+    FAKE_CLOSES,           /* accepts and closes */
+    FAKE_RUBBISH,          /* says HTTP */
+    FAKE_HALF,             /* half an answer, then nothing */
+    FAKE_DRIP,             /* one byte at a time, never done */
+    FAKE_HUGE,             /* announces a message of 2 GB */
+    FAKE_WRONG_ID,         /* answers a question nobody asked */
+    FAKE_REFUSES_BIND,     /* result 49 for the searching account */
+    FAKE_UNKNOWN_BIND,     /* result 80 for every bind but the first */
+    FAKE_ENDLESS_ENTRIES,  /* a search without end */
+    FAKE_ENDLESS_PAGES,    /* from the second search on: pages without end and without entries */
+    FAKE_SILENT_USER_BIND, /* sane until a second bind on any connection */
+    FAKE_FORGETS,          /* closes a connection at its second search, unannounced */
+    FAKE_STARTTLS_SILENT,  /* agrees to StartTLS, then nothing */
+    FAKE_STARTTLS_INJECTS, /* agrees, and adds an answer before the handshake */
+    FAKE_STARTTLS_REFUSES,
+    FAKE_REFERRAL, /* result 10 for searches */
+};
+struct fake {
+    _Atomic int mode;
+    _Atomic int connections, binds, searches; /* seen so far */
+    int listener, port;
+    pthread_t thread;
+    int wake[2];
+};
+void fake_start(struct fake *f, enum fake_mode mode);
+void fake_stop(struct fake *f);
