@@ -54,6 +54,44 @@ static const struct web_value logout_page[] = {
 static const struct web_value logged_out_page[] = { TEXT("client", "Kubernetes Console"),
                                                     TEXT("return_href", "/"), END };
 
+static const struct web_value group_a[] = { TEXT("text", "platform-admins"), END };
+static const struct web_value group_b[] = { TEXT("text", "研发"), END };
+static const struct web_value *const group_rows[] = { group_a, group_b };
+static const struct web_list groups = { group_rows, 2 };
+static const struct web_value claim_name[] = { TEXT("name", "name"), TEXT("meaning", "The person's name"),
+                                               TEXT("text", "ldapadmin"), END };
+static const struct web_value claim_groups[] = { TEXT("name", "groups"),
+                                                 TEXT("meaning", "Groups, for policies and RBAC"),
+                                                 { .name = "items", .list = &groups },
+                                                 END };
+static const struct web_value claim_sub[] = { TEXT("name", "sub"), TEXT("meaning", "Subject: never changes"),
+                                              TEXT("text", "CgtjbjEyMzQ1Njc4OTAxMjM0NTY3ODkwEgdkZWZhdWx0"),
+                                              END };
+static const struct web_value claim_exp[] = { TEXT("name", "exp"), TEXT("meaning", "Expires at"),
+                                              TEXT("text", "2026-01-02 03:04:05 UTC"), END };
+static const struct web_value *const claim_rows[] = { claim_name, claim_groups, claim_sub, claim_exp };
+static const struct web_list claims = { claim_rows, ARRAY_LEN(claim_rows) };
+static const struct web_value demo_start[] = { TEXT("issuer", "https://localhost:8443/oidc"),
+                                               TEXT("client_id", "demo"), END };
+static const struct web_value demo_claims[] = { TEXT("name", "ldapadmin"),
+                                                TEXT("notice", "You are signed in."),
+                                                TEXT("issuer", "https://localhost:8443/oidc"),
+                                                TEXT("key", "x1C5sJ0qv3cJm0yq2sUuXo2Wb3i8l6ZQm0mS7c4d1aE"),
+                                                TEXT("algorithm", "RS256"),
+                                                FLAG("can_refresh"),
+                                                TEXT("countdown", "countdown.css"),
+                                                { .name = "claims", .list = &claims },
+                                                { .name = "userinfo", .list = &claims },
+                                                TEXT("token_header", "eyJhbGciOiJSUzI1NiJ9"),
+                                                TEXT("token_payload",
+                                                     "eyJpc3MiOiJodHRwczovL2xvY2FsaG9zdDo4NDQzL29pZGMifQ"),
+                                                TEXT("token_signature", "c2lnbmF0dXJl"),
+                                                END };
+static const struct web_value demo_error[] = {
+    TEXT("heading", "The provider cannot be reached"), TEXT("message", "Is tke-auth running?"),
+    TEXT("detail", "https://localhost:8443/oidc/.well-known/openid-configuration: connection refused"), END
+};
+
 static const struct {
     const char *file, *page;
     const struct web_value *values;
@@ -67,6 +105,9 @@ static const struct {
     { "tenants", "tenants", tenants_page },
     { "logout", "logout_confirm", logout_page },
     { "logged-out", "logged_out", logged_out_page },
+    { "demo-start", "demo_start", demo_start },
+    { "demo-claims", "demo_claims", demo_claims },
+    { "demo-error", "demo_error", demo_error },
 };
 
 static enum err_code write_page(const struct web *w, const char *dir, const char *file, const char *page,
