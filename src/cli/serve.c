@@ -21,7 +21,7 @@ int cli_serve(int argc, char **argv) {
     const struct cli_option options[] = {
         { "config", CLI_STRING, &config, "FILE", "the configuration" },
         { "print-ready", CLI_FLAG, &print_ready, NULL,
-          "print one line \"ready issuer=URL ca=FILE admin=NAME port=N\" when it answers" },
+          "print one line \"ready issuer=URL ca=FILE admin=NAME\" when it answers" },
         { .name = NULL },
     };
     const struct cli_usage usage = {

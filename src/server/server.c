@@ -250,9 +250,8 @@ static enum err_code start_signals(struct server *s, struct err *err) {
 
 static void print_ready(struct server *s, const char *admin) {
     struct str issuer = s->generation->issuer;
-    (void)printf("ready issuer=%.*s ca=%s admin=%s port=%u\n", STR_FMT(issuer),
-                 s->tls_files.local_ca ? s->tls_files.local_ca : "-", admin ? admin : "-",
-                 http_server_port(s->main_http));
+    (void)printf("ready issuer=%.*s ca=%s admin=%s\n", STR_FMT(issuer),
+                 s->tls_files.local_ca ? s->tls_files.local_ca : "-", admin ? admin : "-");
     (void)fflush(stdout);
 }
 
