@@ -70,7 +70,7 @@ static void init_exchange(struct exchange *ex, struct http_server *s, struct con
     ex->header_count = 0;
     ex->content_length = ex->discarded = 0;
     ex->has_body = ex->expects_continue = ex->discards = ex->is_preflight = false;
-    ex->is_acquired = ex->is_counted = false;
+    ex->is_acquired = ex->is_counted = ex->is_suspended = false;
     ex->body = STRBUF(0);
     ex->cors_origin = STR_NULL;
     ex->job.state = JOB_IDLE;
@@ -224,7 +224,13 @@ static void finish(struct exchange *ex, enum err_code rc, struct err *err) {
 
 static void call_handler(struct exchange *ex) {
     struct err err = { .code = ERR_OK };
-    finish(ex, ex->req.route->handle(ex->req.app, &ex->req, &ex->res, &err), &err);
+    enum err_code rc = ex->req.route->handle(ex->req.app, &ex->req, &ex->res, &err);
+    bool moves = rc == ERR_OK && ex->res.moves && ex->is_suspended && ex->res.move_to != ex->req.run;
+    if (rc == ERR_OK && ex->res.moves && !moves)
+        rc = err_set(&err, ERR_INTERNAL, "a handler moved from the loop, or to where it is");
+    ex->res.moves = moves;
+    if (!moves)
+        finish(ex, rc, &err);
 }
 
 /* ---- on a worker ---- */
@@ -249,14 +255,40 @@ static void job_accepted(struct pool_job *job) {
     struct exchange *ex = of_job(job);
     atomic_fetch_add_explicit(&ex->refs, 1, memory_order_relaxed);
     ex->stage = STAGE_WORKER;
-    MHD_suspend_connection(ex->mhd);
+    if (!ex->is_suspended) /* a job that moves from pool to pool stays suspended */
+        MHD_suspend_connection(ex->mhd);
+    ex->is_suspended = true;
 }
 
 static void job_run(struct pool_job *job) { call_handler(of_job(job)); }
 
+static struct pool *pool_of(struct exchange *ex, enum http_run run) {
+    return run == HTTP_RUN_LOGIN ? &ex->server->login : &ex->server->work;
+}
+
+static void set_deadline(struct exchange *ex) {
+    ex->job.deadline_ms = clock_mono_ms(ex->server->options.clock) +
+                          (int64_t)ex->server->options.limits.response_timeout_s * 1000;
+}
+
+/* http_move: the handler starts anew on the other pool. False: that one is full, and this has been answered. */
+static bool move_to_pool(struct exchange *ex) {
+    enum http_run run = ex->res.move_to;
+    struct err err;
+    response_init(&ex->res, &ex->req);
+    ex->req.run = run;
+    set_deadline(ex);
+    if (pool_push(pool_of(ex, run), &ex->job))
+        return true;
+    counter_add(ex->server->queue_full, 1);
+    finish(ex, err_set(&err, ERR_UNAVAILABLE, "all workers are busy and the queue is full"), &err);
+    return false;
+}
+
 static void job_finished(struct pool_job *job, bool in_time) {
     struct exchange *ex = of_job(job);
-    if (in_time)
+    bool moved = in_time && ex->res.moves && move_to_pool(ex);
+    if (in_time && !moved)
         MHD_resume_connection(ex->mhd);
     exchange_unref(ex);
 }
@@ -304,12 +336,11 @@ static bool read_params(struct exchange *ex) {
     return true;
 }
 
-static enum exchange_run run_in_pool(struct exchange *ex, struct pool *pool) {
-    ex->job.deadline_ms = clock_mono_ms(ex->server->options.clock) +
-                          (int64_t)ex->server->options.limits.response_timeout_s * 1000;
+static enum exchange_run run_in_pool(struct exchange *ex) {
+    set_deadline(ex);
     if (!copy_head(ex))
         (void)exchange_refuse(ex, 500, ERR_NOMEM, "no memory for the head");
-    else if (pool_push(pool, &ex->job))
+    else if (pool_push(pool_of(ex, ex->req.run), &ex->job))
         return EXCHANGE_SUSPENDED;
     else {
         counter_add(ex->server->queue_full, 1);
@@ -327,11 +358,12 @@ enum exchange_run exchange_run(struct exchange *ex) {
     }
     ex->req.body = strbuf_str(&ex->body);
     if (ex->refusal.status == 0 && read_params(ex)) {
-        switch (ex->req.route->run) {
-        case HTTP_RUN_LOOP: call_handler(ex); return how;
-        case HTTP_RUN_WORK: how = run_in_pool(ex, &ex->server->work); break;
-        case HTTP_RUN_LOGIN: how = run_in_pool(ex, &ex->server->login); break;
+        ex->req.run = ex->req.route->run;
+        if (ex->req.run == HTTP_RUN_LOOP) {
+            call_handler(ex);
+            return how;
         }
+        how = run_in_pool(ex);
     }
     if (how == EXCHANGE_SEND) {
         answer_error(ex, ex->refusal.err.code, ex->refusal.status, &ex->refusal.err);

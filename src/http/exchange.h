@@ -45,6 +45,7 @@ struct exchange {
     size_t header_count;
     size_t content_length; /* 0 when chunked or none */
     bool has_body, expects_continue, discards, is_acquired, is_counted, is_preflight;
+    bool is_suspended; /* MHD waits for a worker */
     size_t discarded;
     struct strbuf target, body;
     struct str raw_path;

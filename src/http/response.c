@@ -14,6 +14,12 @@ void response_init(struct http_response *res, const struct http_request *req) {
     res->body = STR("");
     res->body_is_static = true;
     res->failed = false;
+    res->moves = false;
+}
+
+void http_move(struct http_response *res, enum http_run run) {
+    res->moves = true;
+    res->move_to = run;
 }
 
 void http_status(struct http_response *res, unsigned status) { res->status = status; }

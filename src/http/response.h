@@ -16,7 +16,9 @@ struct http_response {
     size_t header_count;
     struct str body;
     bool body_is_static; /* its bytes outlive the request */
-    bool failed;         /* something did not fit: the edge answers 500 */
+    bool moves;          /* the handler wants to be called again, on move_to */
+    enum http_run move_to;
+    bool failed; /* something did not fit: the edge answers 500 */
 };
 void response_init(struct http_response *res, const struct http_request *req);
 bool response_has_header(const struct http_response *res, const char *name);

@@ -125,7 +125,26 @@ static const struct http_param_spec params_ab[] = {
 };
 static const struct http_param_spec params_optional[] = { { "a", 0, 8 }, { "b", 0, 8 }, { .name = NULL } };
 
+/* Starts on one pool and finds it needs the other. */
+static enum err_code move_to_login(void *app, const struct http_request *req, struct http_response *res,
+                                   struct err *err) {
+    (void)app;
+    (void)err;
+    http_set_header(res, req->run == HTTP_RUN_LOGIN ? "X-Second" : "X-First", STR("yes"));
+    if (req->run != HTTP_RUN_LOGIN)
+        http_move(res, HTTP_RUN_LOGIN);
+    else
+        http_body(res, "text/plain", http_param(req, "a"));
+    return ERR_OK;
+}
+
 const struct route live_routes[] = {
+    { .methods = HTTP_GET,
+      .path = "/move",
+      .handle = move_to_login,
+      .run = HTTP_RUN_WORK,
+      .params = params_optional,
+      .metric = "move" },
     { .methods = HTTP_GET, .path = "/big", .handle = big },
     { .methods = HTTP_GET, .path = "/hello", .handle = hello, .metric = "hello" },
     { .methods = HTTP_GET | HTTP_POST,

@@ -150,12 +150,55 @@ static void any_number_of_connections_is_answered(void **state) {
     }
 }
 
+static void a_handler_that_moves_starts_anew_on_the_other_pool(void **state) {
+    (void)state;
+    struct live l;
+    struct answer a;
+    live_init(&l);
+    live_start(&l, NULL);
+    for (int i = 0; i < 50; i++) {
+        client_call(&l, GET("/move?a=there"), &a);
+        assert_int_equal(a.status, 200);
+        assert_string_equal(a.body, "there");
+        assert_string_equal(answer_header(&a, "X-Second"), "yes");
+        assert_string_equal(answer_header(&a, "X-First"), ""); /* what it set before is forgotten */
+    }
+    live_stop(&l);
+}
+
+static void a_move_to_a_full_pool_answers_503(void **state) {
+    (void)state;
+    struct live l;
+    struct answer a;
+    live_init(&l);
+    live_start(&l, NULL);
+    int fds[3]; /* one at the gate, two waiting: the queue is full */
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = client_open(&l);
+        client_sends(fds[i], GET("/login/wait"));
+        live_wait_for(&l, 1);
+    }
+    int moving = client_open(&l);
+    do { /* the last of the three may still be on its way */
+        client_sends(moving, GET("/move?a=x"));
+    } while (!client_is_ready(moving, 100));
+    client_read(moving, &a);
+    assert_int_equal(a.status, 503);
+    live_open_gate(&l);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        (void)close(fds[i]);
+    (void)close(moving);
+    live_stop(&l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_queue_answers_503_at_once),
         cmocka_unit_test(a_handler_that_takes_too_long_is_given_up_and_runs_on),
         cmocka_unit_test(a_request_that_waits_too_long_never_runs),
         cmocka_unit_test(a_client_that_leaves_does_not_disturb_its_handler),
+        cmocka_unit_test(a_handler_that_moves_starts_anew_on_the_other_pool),
+        cmocka_unit_test(a_move_to_a_full_pool_answers_503),
         cmocka_unit_test(any_number_of_connections_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
