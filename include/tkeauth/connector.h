@@ -50,7 +50,8 @@ struct connector_ops {
     const struct cfg_field *fields; /* of its configuration: parsing, defaults, documentation, redaction */
     size_t config_size;
     unsigned capabilities;
-    /* Checks what the field table cannot (filters, scopes, pairs of keys); every problem is added. May be NULL. */
+    /* Checks what the field table cannot (filters, scopes, pairs of keys); every problem is added. Also called when the table has
+     * found problems: members may then be zero. May be NULL. */
     void (*check)(const void *config, struct cfg_problems *problems, const struct cfg_node *node);
     /* Contacts nobody: an unreachable directory is not a failed start. */
     enum err_code (*open)(struct connector *c, const void *config, const struct connector_env *env,

@@ -38,7 +38,7 @@ enum err_code connector_open(const struct connector_ops *ops, const char *id, co
         return err_set(err, ERR_NOMEM, "out of memory");
     size_t before = problems->len;
     enum err_code rc = cfg_decode(a, node, ops->fields, config, ops->config_size, problems, err);
-    if (rc == ERR_OK && ops->check != NULL)
+    if (ops->check != NULL) /* also after problems: all of them are to be told at once */
         ops->check(config, problems, node);
     if (rc == ERR_OK && problems->len > before)
         rc = err_set(err, ERR_INVALID, "connector %s: the configuration has problems", id);

@@ -22,7 +22,7 @@ static const char *openssl_reason(void) {
 
 /* Every certificate of a PEM text becomes a trust anchor; other things in it are skipped. */
 static enum err_code trust_pem(SSL_CTX *ctx, struct str pem, struct err *err) {
-    AUTO_FREE(BIO_free_all) BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+    AUTO_FREE(BIO_free_all) BIO *bio = BIO_new_mem_buf(pem.len ? pem.ptr : "", (int)pem.len);
     if (bio == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     size_t n = 0;
