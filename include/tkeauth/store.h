@@ -3,10 +3,13 @@
  *
  * Durability: a call that writes returns ERR_OK only after the data is on disk (SQLite WAL, synchronous=FULL; the writer
  * thread commits the calls of many threads with one fsync). Every call may block and belongs on a worker thread.
- * Every write gets the next revision (one counter for the whole store, in the order of the commits).
+ * Every write of a resource gets the next revision (one counter for the whole store, in the order of the commits; a
+ * deletion counts as a write). Codes and families have none: nobody watches them.
  *
- * ERR_UNAVAILABLE: disk full, file read-only, lock held by another process, queue full; the call had no effect and may be
- * repeated; the store recovers by itself once the cause is gone. ERR_INTERNAL: the file is damaged. */
+ * Any call may fail with ERR_UNAVAILABLE: disk full, file read-only, moved away, lock held by another process, queue full;
+ * the call had no effect and may be repeated; the store recovers by itself once the cause is gone. (In doubt remains only a
+ * write whose sync failed right before a crash: it may be there afterwards.) ERR_INTERNAL: the file is damaged.
+ * ERR_INVALID, ERR_LIMIT: an argument outside of the limits below. ERR_FORBIDDEN: a write to a store opened read-only. */
 #pragma once
 #include "tkeauth/base.h"
 #include "tkeauth/log.h"
@@ -15,24 +18,28 @@
 struct store;
 
 struct store_options {
-    const char *type; /* "memory" or "sqlite" (also spelled "sqlite3", as in dex) */
-    const char *path; /* of the database file; memory: ignored */
-    const struct clock *clock;
-    struct log *log;         /* may be NULL */
-    struct metrics *metrics; /* may be NULL */
-    bool read_only;          /* for commands that only look */
+    const char *type;          /* "memory" or "sqlite" (also spelled "sqlite3", as in dex) */
+    const char *path;          /* of the database file; memory: ignored */
+    const struct clock *clock; /* NULL: the system's */
+    struct log *log;           /* may be NULL */
+    struct metrics *metrics;   /* may be NULL */
+    bool read_only;            /* for commands that only look */
 };
-/* ERR_CONFLICT: the file was written by a newer schema; it is left untouched. */
+/* The file is created (0600) if need be, and brought to the current schema. ERR_CONFLICT: it was written by a newer schema;
+ * ERR_INVALID: another program's database, no path, unknown type; such files are left untouched. ERR_NOT_FOUND: read_only
+ * and no file. Several processes may have the same file open. */
 MUST_CHECK enum err_code store_open(const struct store_options *options, struct store **ret, struct err *err);
-void store_close(struct store *s); /* waits for the writes under way */
+/* Waits for the writes under way; no other call may be running or follow. */
+void store_close(struct store *s);
 DEFINE_AUTO_FREE(store_close, struct store);
 
 /* ---- resources ---- */
 enum { STORE_KIND_MAX = 64, STORE_NAME_MAX = 253, STORE_OBJECT_MAX = 1024 * 1024 };
 struct store_object {
-    struct str kind, name; /* kind: plural, lower case, e.g. "clients", "localidentities", "signingkeys" */
-    struct str body;       /* JSON, not interpreted */
-    int64_t revision;      /* of its last write */
+    struct str kind,
+        name; /* kind: [a-z0-9-], plural, e.g. "clients", "signingkeys"; name: UTF-8 without controls */
+    struct str body;  /* JSON, not interpreted */
+    int64_t revision; /* of its last write */
 };
 /* ERR_EXISTS. `ret_revision` may be NULL. */
 MUST_CHECK enum err_code store_create(struct store *s, struct str kind, struct str name, struct str body,
@@ -46,12 +53,14 @@ MUST_CHECK enum err_code store_update(struct store *s, struct str kind, struct s
 MUST_CHECK enum err_code store_delete(struct store *s, struct str kind, struct str name,
                                       int64_t expected_revision, struct err *err);
 /* In name order, from after `after` (STR_NULL: from the start), at most `limit` (0: all); one consistent state. Calls
- * `each` for every object; the slices are valid during the call; an error from `each` ends the list and is returned. */
+ * `each` for every object; the slices are valid during the call; an error from `each` ends the list and is returned. `each`
+ * may call the store. `ret_revision` (may be NULL): what store_kind_revision() says of the state that was listed. */
 MUST_CHECK enum err_code store_list(struct store *s, struct str kind, struct str after, size_t limit,
                                     enum err_code (*each)(void *ctx, const struct store_object *o,
                                                           struct err *err),
                                     void *ctx, int64_t *ret_revision, struct err *err);
-/* The revision of the last write to any object of `kind` (0: none): a cheap "has anything changed?". */
+/* The revision of the last write to any object of `kind` (0: none): a cheap "has anything changed?", also by another
+ * process. */
 MUST_CHECK enum err_code store_kind_revision(struct store *s, struct str kind, int64_t *ret, struct err *err);
 
 /* ---- authorization codes (RFC 6749 4.1.2: used once) ---- */
@@ -64,14 +73,16 @@ struct store_code {
     struct str body; /* what oidc needs back (JSON) */
 };
 enum store_code_outcome {
-    STORE_CODE_CONSUMED, /* the first use */
+    STORE_CODE_CONSUMED, /* the first use; get: it would be */
     STORE_CODE_UNKNOWN,  /* no such code, or the hash differs */
     STORE_CODE_EXPIRED,
     STORE_CODE_REPLAYED, /* used before: its family has been revoked by this very call */
 };
+/* ERR_EXISTS: the id is taken. */
 MUST_CHECK enum err_code store_code_put(struct store *s, const struct store_code *code, struct err *err);
 /* Reads without consuming (to authenticate the client and check PKCE first, so that a mistaken or hostile request does not
- * burn the code). UNKNOWN, EXPIRED and REPLAYED as below, but nothing is revoked. `ret` lives in `a`. */
+ * burn the code). UNKNOWN, EXPIRED and REPLAYED as below, but nothing is revoked. `ret` lives in `a`; it is written for all
+ * outcomes but UNKNOWN. */
 MUST_CHECK enum err_code store_code_get(struct store *s, struct arena *a,
                                         const unsigned char id[STORE_ID_SIZE],
                                         const unsigned char hash[STORE_HASH_SIZE], int64_t now,
@@ -91,11 +102,13 @@ struct store_family {
     bool revoked;
 };
 /* Consumes the code and, when `family` is not NULL, creates the family: one transaction, at most once whatever races or
- * crashes. `replay_until`: how long the used code is remembered. */
+ * crashes. `replay_until`: how long the used code is remembered. The family's id must be the code's family_id, since that is
+ * what a replay revokes: ERR_INVALID. ERR_EXISTS: that family is there already; the code then stays unused. */
 MUST_CHECK enum err_code store_code_consume(struct store *s, const unsigned char id[STORE_ID_SIZE],
                                             const unsigned char hash[STORE_HASH_SIZE], int64_t now,
                                             int64_t replay_until, const struct store_family *family,
                                             enum store_code_outcome *ret_outcome, struct err *err);
+/* ERR_EXISTS: the id is taken. A time-ordered session_id (as time_id() makes it) keeps this fast in a large store. */
 MUST_CHECK enum err_code store_family_put(struct store *s, const struct store_family *family,
                                           struct err *err);
 
@@ -119,18 +132,25 @@ struct store_refresh {
     int64_t idle_expires_at; /* rotate: the new idle end; 0: none */
     struct str body;         /* rotate: new body; STR_NULL: unchanged */
 };
-/* Looks only; changes nothing except that REUSED revokes the family. Result in `a`. `ret_successor`: STORE_HASH_SIZE bytes
- * and the generation they belong to, written for GRACE. */
+/* Looks only; changes nothing except that REUSED revokes the family. `ret` lives in `a`; it is written for all outcomes but
+ * UNKNOWN. The successor is to be had from store_refresh_rotate.
+ *
+ * A token is within the window while less than grace_s have passed since its own rotation; grace_s 0: never. A token of an
+ * earlier generation that is remembered no longer is REUSED whatever its secret: it cannot be told from a genuine one, but
+ * whoever knows the family's id (16 unguessable bytes) has held one of its tokens. A wrong secret otherwise is UNKNOWN and
+ * revokes nothing. */
 MUST_CHECK enum err_code store_refresh_get(struct store *s, struct arena *a, const struct store_refresh *in,
                                            enum store_refresh_outcome *ret_outcome, struct store_family *ret,
                                            struct err *err);
 /* Atomic: of parallel calls with the same token exactly one rotates, the others get GRACE and that one's successor. Up to
- * STORE_SUCCESSORS_MAX predecessors are remembered for the grace window. */
+ * STORE_SUCCESSORS_MAX predecessors are remembered for the grace window. `ret_successor` (STORE_HASH_SIZE bytes, masked) and
+ * `ret_generation`, the generation it belongs to, are written for GRACE. */
 MUST_CHECK enum err_code store_refresh_rotate(struct store *s, const struct store_refresh *in,
                                               enum store_refresh_outcome *ret_outcome,
                                               unsigned char ret_successor[STORE_HASH_SIZE],
                                               uint32_t *ret_generation, struct err *err);
-/* By whichever are given (STR_NULL: any); at least one must be. `ret_count` may be NULL. */
+/* Revokes the families that meet all conditions given (NULL, STR_NULL: any); at least one must be, else ERR_INVALID.
+ * `ret_count` (may be NULL): how many that were not revoked before. */
 struct store_family_filter {
     const unsigned char *id;
     struct str client_id, subject, session_id;
@@ -139,12 +159,15 @@ MUST_CHECK enum err_code store_family_revoke(struct store *s, const struct store
                                              size_t *ret_count, struct err *err);
 
 /* ---- upkeep ---- */
-/* Deletes at most `limit` expired rows; call again while *ret_count == limit. */
+/* Deletes at most `limit` (at least 1) expired rows; call again while *ret_count == limit. Used codes stay until their
+ * replay_until, revoked families until their end or, without one, for 30 days: so that a late replay is recognised. */
 MUST_CHECK enum err_code store_expire(struct store *s, int64_t now, size_t limit, size_t *ret_count,
                                       struct err *err);
-/* A consistent copy while the store is in use. ERR_EXISTS: `path` is there already. */
+/* A consistent copy (0600) while the store is in use, complete and synced once `path` is there. ERR_EXISTS: `path` is there
+ * already. ERR_INVALID: a memory store. */
 MUST_CHECK enum err_code store_backup(struct store *s, const char *path, struct err *err);
-/* How many write transactions' worth of calls were acknowledged since the store was opened (a test counts them). */
+/* How many calls that changed something were acknowledged since the store was opened (a test counts them). */
 uint64_t store_write_count(const struct store *s);
-/* ERR_OK: readable, and the last write (if any) went well. No I/O beyond a cached answer; safe on the event loop. */
+/* ERR_OK: readable, and the last write (if any) went well. A store that has failed tries a write of its own every second, so
+ * that it is found well again without a caller. No I/O beyond a cached answer; safe on the event loop. */
 MUST_CHECK enum err_code store_health(const struct store *s, struct err *err);

@@ -97,8 +97,7 @@ static enum err_code find_and_check(const struct jwks *k, const struct token_hea
         if (!fits(&k->keys[i], h))
             continue;
         rc = verifier_check(&k->keys[i].verifier, parts->signed_part, strbuf_str(&signature), err);
-        if (rc == ERR_OK)
-            *ret = &k->keys[i];
+        *ret = &k->keys[i];
     }
     return rc;
 }
@@ -118,7 +117,7 @@ enum err_code jwks_verify(const struct jwks *k, struct str token, const struct j
         rc = find_and_check(k, &h, &parts, &key, err);
     if (rc == ERR_OK)
         rc = token_claims(parts.payload, rules, &claims, err);
-    if (rc != ERR_OK || key == NULL)
+    if (rc != ERR_OK)
         return rc;
     *ret = (struct jwt) {
         .typ = str_of(rules->typ),

@@ -95,6 +95,11 @@ void conn_close(struct conn *c) {
     *c = (struct conn) { .db = NULL };
 }
 
+bool conn_has_moved(const struct conn *c) {
+    int moved = 0;
+    return sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
 void conn_rollback(struct conn *c) {
     struct err ignored = { 0 };
     int failed = c->failed;

@@ -18,6 +18,8 @@ struct conn {
 /* The file must exist. ERR_UNAVAILABLE: cannot be opened, or not for writing. */
 MUST_CHECK enum err_code conn_open(struct conn *c, const char *path, enum conn_mode mode, struct err *err);
 void conn_close(struct conn *c); /* a closed one is fine */
+/* Whether the path names another file by now, or none: what is written here would be lost to the next start. */
+bool conn_has_moved(const struct conn *c);
 /* A statement without parameters and result: BEGIN and its like. */
 MUST_CHECK enum err_code conn_run(struct conn *c, enum sql_id id, struct err *err);
 /* Text that is run once: pragmas and migrations. */

@@ -57,6 +57,7 @@ struct row {
     bool found;
     struct store_family family;
     struct predecessors known;
+    int64_t forget_at; /* 0: never */
 };
 
 static enum store_refresh_outcome decide(const struct row *r, const struct store_refresh *in,
@@ -64,7 +65,7 @@ static enum store_refresh_outcome decide(const struct row *r, const struct store
     return refresh_decide(r->found ? &r->family : NULL, &r->known, in, ret);
 }
 
-/* Columns 0 to 5 of SQL_FAMILY_STATE and SQL_FAMILY_GET. */
+/* Columns 0 to 6 of SQL_FAMILY_STATE and SQL_FAMILY_GET. */
 static enum err_code read_state(struct query *q, const unsigned char *id, struct row *ret, struct err *err) {
     query_blob(q, id, STORE_ID_SIZE);
     enum err_code rc = query_step(q, &ret->found, err);
@@ -76,6 +77,7 @@ static enum err_code read_state(struct query *q, const unsigned char *id, struct
     f->revoked = query_col_i64(q, 2) != 0;
     f->expires_at = query_col_i64(q, 3);
     f->idle_expires_at = query_col_i64(q, 4);
+    ret->forget_at = query_col_i64(q, 6); /* NULL reads as 0 */
     rc = query_col_bytes(q, 0, f->current_hash, STORE_HASH_SIZE, err);
     return rc == ERR_OK ? known_decode(q, 5, &ret->known, err) : rc;
 }
@@ -156,12 +158,12 @@ static enum err_code read_family(struct conn *c, struct arena *a, const struct s
     if (rc != ERR_OK || !ret->found)
         return rc;
     struct store_family *f = &ret->family;
-    f->created_at = query_col_i64(&q, 6);
-    f->last_used_at = query_col_i64(&q, 7);
-    f->client_id = arena_str(a, query_col_text(&q, 8));
-    f->subject = arena_str(a, query_col_text(&q, 9));
-    f->session_id = arena_str(a, query_col_text(&q, 10));
-    f->body = arena_str(a, query_col_text(&q, 11));
+    f->created_at = query_col_i64(&q, 7);
+    f->last_used_at = query_col_i64(&q, 8);
+    f->client_id = arena_str(a, query_col_text(&q, 9));
+    f->subject = arena_str(a, query_col_text(&q, 10));
+    f->session_id = arena_str(a, query_col_text(&q, 11));
+    f->body = arena_str(a, query_col_text(&q, 12));
     return arena_failed(a) ? err_set(err, ERR_NOMEM, "a refresh family") : ERR_OK;
 }
 
@@ -171,11 +173,9 @@ struct rotation {
     struct store_successor successor;
 };
 
-static enum err_code write_rotation(struct conn *c, struct row *row, const struct store_refresh *in,
-                                    struct err *err) {
+static enum err_code update_row(struct conn *c, const struct row *row, const struct store_refresh *in,
+                                struct err *err) {
     unsigned char known[STORE_SUCCESSORS_MAX * ENTRY_SIZE];
-    predecessors_add(&row->known, in);
-    row->family.idle_expires_at = in->idle_expires_at;
     AUTO(query_done) struct query q = query_new(c, SQL_FAMILY_ROTATE);
     query_blob(&q, in->family_id, STORE_ID_SIZE);
     query_blob(&q, in->next_hash, STORE_HASH_SIZE);
@@ -184,7 +184,20 @@ static enum err_code write_rotation(struct conn *c, struct row *row, const struc
     query_blob(&q, known, known_encode(&row->known, known));
     query_i64(&q, in->now);
     query_text_or_null(&q, in->body);
-    query_time(&q, family_end(&row->family));
+    return query_run(&q, err);
+}
+
+/* An end that has moved away is left for upkeep to find; only one that has come nearer must be noted now. */
+static enum err_code write_rotation(struct conn *c, struct row *row, const struct store_refresh *in,
+                                    struct err *err) {
+    predecessors_add(&row->known, in);
+    enum err_code rc = update_row(c, row, in, err);
+    row->family.idle_expires_at = in->idle_expires_at;
+    int64_t end = family_end(&row->family);
+    if (rc != ERR_OK || end == 0 || (row->forget_at != 0 && row->forget_at <= end))
+        return rc;
+    AUTO(query_done) struct query q = query_new(c, SQL_FAMILY_FORGET_AT);
+    query_blob(&q, in->family_id, STORE_ID_SIZE);
     return query_run(&q, err);
 }
 

@@ -23,9 +23,13 @@ enum err_code readers_take(struct sqlite_store *s, struct conn **ret, struct err
     (void)pthread_mutex_unlock(&r->mutex);
     if (full)
         return err_set(err, ERR_UNAVAILABLE, "store: %d readings are under way already", (int)READERS_MAX);
-    if (c != NULL) {
+    if (c != NULL && !conn_has_moved(c)) {
         *ret = c;
         return ERR_OK;
+    }
+    if (c != NULL) { /* its place is kept for the one that is opened now */
+        conn_close(c);
+        free(c);
     }
     struct conn *opened = calloc(1, sizeof *opened);
     enum err_code rc = opened != NULL ? sqlite_connect(s->path, CONN_READ, opened, err)

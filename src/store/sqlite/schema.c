@@ -7,7 +7,9 @@ enum { APPLICATION_ID = 0x746b6561 }; /* "tkea" */
 /* Step n brings schema n to n + 1; a step that has been released is never changed again.
  *
  * Codes and families have time-ordered primary keys and no rowid: new rows go to the end of one B-tree, so that the rows
- * of one commit share pages. `forget_at`: when upkeep may delete the row, NULL: never. Text columns are never NULL. */
+ * of one commit share pages. Text columns are never NULL.
+ * `forget_at`: when upkeep looks at the row, to delete it; NULL: never. A family's may be earlier than its end, `ends_at`,
+ * which moves with each use: moving an index entry every time would write two more pages per refresh. */
 static const char *const steps[] = {
     "CREATE TABLE kinds (kind TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE objects (kind TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL,"
@@ -20,7 +22,10 @@ static const char *const steps[] = {
     " revoked INTEGER NOT NULL, expires_at INTEGER NOT NULL, idle_expires_at INTEGER NOT NULL,"
     " known BLOB NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL,"
     " client_id TEXT NOT NULL, subject TEXT NOT NULL, session_id TEXT NOT NULL, body TEXT NOT NULL,"
-    " forget_at INTEGER) STRICT, WITHOUT ROWID;"
+    " forget_at INTEGER,"
+    " ends_at INTEGER AS (CASE WHEN expires_at = 0 THEN nullif(idle_expires_at, 0)"
+    " WHEN idle_expires_at = 0 THEN expires_at ELSE min(expires_at, idle_expires_at) END) VIRTUAL"
+    ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX families_forget_at ON families (forget_at) WHERE forget_at IS NOT NULL;"
     "CREATE INDEX families_client_id ON families (client_id);"
     "CREATE INDEX families_subject ON families (subject);"

@@ -10,6 +10,7 @@
 enum {
     WRITER_QUEUE_MAX = 1024,
     WRITER_BATCH_MAX = 256,
+    GATHER_US = 50,
     READERS_MAX = 64,
     READERS_KEPT = 8,
     PROBE_INTERVAL_S = 1
@@ -47,9 +48,10 @@ struct writer {
     pthread_mutex_t mutex; /* guards the queue and `stopping` */
     pthread_cond_t wake;
     struct write_request *head, **tail;
-    size_t queued;
+    size_t queued, last_group;
     bool stopping;
     struct conn conn; /* the thread's own once it runs */
+    bool stale;       /* conn is to be replaced before its next use */
     struct counter *commits, *failures;
     struct histogram *commit_time;
 };

@@ -14,21 +14,29 @@ struct expiry {
     size_t limit, count; /* count: result */
 };
 
-static enum err_code expire_from(struct conn *c, enum sql_id id, struct expiry *x, struct err *err) {
+static enum err_code run_over_due(struct conn *c, enum sql_id id, const struct expiry *x, size_t *ret_rows,
+                                  struct err *err) {
     AUTO(query_done) struct query q = query_new(c, id);
     query_i64(&q, x->now);
     query_i64(&q, (int64_t)(x->limit - x->count));
     enum err_code rc = query_run(&q, err);
     if (rc == ERR_OK)
-        x->count += (size_t)sqlite3_changes64(c->db);
+        *ret_rows = (size_t)sqlite3_changes64(c->db);
     return rc;
 }
 
 static enum err_code apply_expire(struct conn *c, void *args, struct err *err) {
     struct expiry *x = args;
+    size_t codes = 0, postponed = 0, families = 0;
     x->count = 0;
-    enum err_code rc = expire_from(c, SQL_CODE_EXPIRE, x, err);
-    return rc == ERR_OK ? expire_from(c, SQL_FAMILY_EXPIRE, x, err) : rc;
+    enum err_code rc = run_over_due(c, SQL_CODE_EXPIRE, x, &codes, err);
+    x->count = codes;
+    if (rc == ERR_OK)
+        rc = run_over_due(c, SQL_FAMILY_POSTPONE, x, &postponed, err);
+    if (rc == ERR_OK)
+        rc = run_over_due(c, SQL_FAMILY_EXPIRE, x, &families, err);
+    x->count += families;
+    return rc;
 }
 
 enum err_code sqlite_expire(struct store *s, int64_t now, size_t limit, size_t *ret_count, struct err *err) {

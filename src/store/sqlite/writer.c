@@ -3,16 +3,35 @@
 #include "store/sqlite/sqlite.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <time.h>
 
 /* ---- one group ---- */
 
+/* A new connection after a failure that may have left a dead file behind. It is open before the old one is closed: closing
+ * the last connection ends the log's shared index, and whoever builds it again from the log would take a transaction
+ * whose sync has failed for a committed one. */
 static enum err_code connect_again(struct sqlite_store *s, struct err *err) {
-    struct conn *c = &s->writer.conn;
-    return c->db != NULL ? ERR_OK : sqlite_connect(s->path, CONN_WRITE, c, err);
+    struct writer *w = &s->writer;
+    if (!w->stale && conn_has_moved(&w->conn)) {
+        w->stale = true;
+        w->conn.failed = SQLITE_READONLY_DBMOVED;
+    }
+    if (!w->stale)
+        return ERR_OK;
+    struct conn opened;
+    enum err_code rc = sqlite_connect(s->path, CONN_WRITE, &opened, err);
+    if (rc != ERR_OK) {
+        w->conn.failed = opened.failed;
+        return rc;
+    }
+    conn_close(&w->conn);
+    w->conn = opened;
+    w->stale = false;
+    return ERR_OK;
 }
 
-/* After these the connection may hold a dead file or a mode it opened with; a full disk or a lock leaves it sound. */
+/* A full disk or a lock leaves the connection sound. */
 static bool needs_reconnect(int failed) {
     int primary = failed & 0xff;
     return primary != SQLITE_FULL && primary != SQLITE_BUSY && primary != SQLITE_NOMEM;
@@ -98,7 +117,7 @@ static enum err_code run_once(struct sqlite_store *s, struct write_request *grou
         histogram_observe_us(s->writer.commit_time, now_us() - started);
     note_outcome(s, group, rc, &err);
     if (rc != ERR_OK && needs_reconnect(c->failed))
-        conn_close(c);
+        s->writer.stale = true;
     c->failed = 0;
     return rc;
 }
@@ -140,7 +159,19 @@ static struct write_request *detach(struct writer *w) {
     if (rest == NULL)
         w->tail = &w->head;
     w->queued -= n;
+    w->last_group = n;
     return first;
+}
+
+/* The callers of the last group are being woken while the writer is back already, and most of them come again: taking the
+ * first would leave the others to the next sync. So it waits for about as many, but for a fraction of a sync only. */
+static void gather(struct writer *w) {
+    int64_t until = now_us() + GATHER_US;
+    while (w->queued < w->last_group && !w->stopping && now_us() < until) {
+        (void)pthread_mutex_unlock(&w->mutex);
+        (void)sched_yield();
+        (void)pthread_mutex_lock(&w->mutex);
+    }
 }
 
 /* False when it is time to look whether a store that failed works again. */
@@ -180,6 +211,7 @@ static void *writer_main(void *arg) {
         (void)pthread_mutex_lock(&w->mutex);
         while (w->head == NULL && !w->stopping && wait_for_work(s))
             ;
+        gather(w);
         struct write_request *group = detach(w);
         bool stop = group == NULL && w->stopping;
         (void)pthread_mutex_unlock(&w->mutex);

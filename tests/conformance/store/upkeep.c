@@ -69,6 +69,40 @@ static void use_moves_the_day_a_family_is_forgotten(void **state) {
     assert_int_equal(expire(e, NOW + 200, 10), 1);
 }
 
+static void an_end_that_comes_nearer_counts(void **state) {
+    struct env *e = *state;
+    struct err err = { 0 };
+    for (uint32_t n = 1; n <= 2; n++) {
+        struct store_family f = make_family(n); /* 1: without an end; 2: with a later one */
+        f.idle_expires_at = n == 1 ? 0 : NOW + 500;
+        assert_ok(store_family_put(e->store, &f, &err));
+        struct store_refresh in = make_refresh(n, 1);
+        in.idle_expires_at = NOW + 100;
+        unsigned char successor[STORE_HASH_SIZE];
+        uint32_t generation = 0;
+        assert_int_equal(rotate(e, &in, successor, &generation), STORE_REFRESH_CURRENT);
+    }
+    assert_int_equal(expire(e, NOW + 99, 10), 0);
+    assert_int_equal(expire(e, NOW + 100, 10), 2);
+}
+
+static void a_family_revoked_after_use_is_remembered_until_its_last_end(void **state) {
+    struct env *e = *state;
+    struct err err = { 0 };
+    struct store_family f = make_family(1);
+    f.idle_expires_at = NOW + 100;
+    assert_ok(store_family_put(e->store, &f, &err));
+    struct store_refresh in = make_refresh(1, 1);
+    in.idle_expires_at = NOW + 200;
+    unsigned char successor[STORE_HASH_SIZE];
+    uint32_t generation = 0;
+    assert_int_equal(rotate(e, &in, successor, &generation), STORE_REFRESH_CURRENT);
+    assert_ok(
+        store_family_revoke(e->store, &(struct store_family_filter) { .subject = f.subject }, NULL, &err));
+    assert_int_equal(expire(e, NOW + 199, 10), 0);
+    assert_int_equal(expire(e, NOW + 200, 10), 1);
+}
+
 static void families_without_an_end_stay_until_revoked_and_a_while_longer(void **state) {
     struct env *e = *state;
     struct err err = { 0 };
@@ -136,6 +170,8 @@ const struct test_case upkeep_cases[] = {
     CASE(expired_rows_go_in_portions),
     CASE(a_used_code_is_remembered_for_its_replay),
     CASE(use_moves_the_day_a_family_is_forgotten),
+    CASE(an_end_that_comes_nearer_counts),
+    CASE(a_family_revoked_after_use_is_remembered_until_its_last_end),
     CASE(families_without_an_end_stay_until_revoked_and_a_while_longer),
     CASE(a_revoked_family_is_remembered_until_its_end),
     CASE(only_what_changed_something_counts_as_a_write),
