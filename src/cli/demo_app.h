@@ -96,9 +96,9 @@ MUST_CHECK enum err_code demo_fetch_userinfo(const struct demo *d, struct arena 
                                              struct demo_session *session, struct err *err);
 
 /* ---- what it shows ---- */
-/* Rows for the page "demo_claims": people's claims first, times as UTC, lists as items. In `a`; NULL when out of memory. */
+/* Rows for the page "demo_claims": people's claims first, times as UTC, lists and objects as items. `claims` is only read. In `a`; NULL when out of memory. */
 const struct web_list *demo_claim_rows(struct arena *a, const struct web *w, const char *language,
-                                       const json_t *claims);
+                                       json_t *claims);
 /* A style sheet that counts down from `left_s` of `total_s` seconds: a page has neither script nor inline style. */
 void demo_countdown_css(int64_t left_s, int64_t total_s, struct strbuf *out);
 extern const struct route demo_routes[];

@@ -10,7 +10,8 @@ static const char *const order[] = { "name",   "preferred_username",
                                      "iat",    "nbf",
                                      "exp",    "auth_time",
                                      "nonce",  "at_hash",
-                                     "c_hash", "sid" };
+                                     "c_hash", "sid",
+                                     "jti" };
 
 static bool is_time(const char *name) {
     return strcmp(name, "exp") == 0 || strcmp(name, "iat") == 0 || strcmp(name, "nbf") == 0 ||
@@ -36,35 +37,53 @@ static struct str scalar(struct arena *a, const char *name, const json_t *value)
     return text;
 }
 
-static const struct web_list *list_of(struct arena *a, const json_t *array) {
-    size_t len = json_array_size(array);
+static const struct web_list *list_of(struct arena *a, const struct str *texts, size_t len) {
     struct web_list *list = arena_alloc(a, sizeof *list);
-    const struct web_value **rows = arena_array(a, len ? len : 1, sizeof(struct web_value *));
-    if (list == NULL || rows == NULL)
-        return NULL;
-    for (size_t i = 0; i < len; i++) {
+    const struct web_value **rows = arena_array(a, len, sizeof(struct web_value *));
+    for (size_t i = 0; rows != NULL && i < len; i++) {
         struct web_value *row = arena_array(a, 2, sizeof *row);
         if (row == NULL)
             return NULL;
-        row[0] = (struct web_value) { .name = "text", .text = scalar(a, "", json_array_get(array, i)) };
+        row[0] = (struct web_value) { .name = "text", .text = texts[i] };
         rows[i] = row;
     }
+    if (list == NULL || rows == NULL)
+        return NULL;
     *list = (struct web_list) { rows, len };
     return list;
 }
 
+/* The elements of an array, or "key: value" of an object. NULL for anything else, and when it is empty. */
+static const struct web_list *items_of(struct arena *a, json_t *value) {
+    size_t len = json_is_array(value) ? json_array_size(value) : json_object_size(value), i = 0;
+    struct str *texts = len ? arena_array(a, len, sizeof *texts) : NULL;
+    const char *key;
+    json_t *element;
+    if (texts == NULL)
+        return NULL;
+    if (json_is_array(value))
+        for (; i < len; i++)
+            texts[i] = scalar(a, "", json_array_get(value, i));
+    else
+        json_object_foreach(value, key, element)
+            texts[i++] = str_of(arena_printf(a, "%s: %.*s", key, STR_FMT(scalar(a, key, element))));
+    return list_of(a, texts, len);
+}
+
 static const struct web_value *claim_row(struct arena *a, const struct web *w, const char *language,
-                                         const char *name, const json_t *value) {
+                                         const char *name, json_t *value) {
     struct web_value *row = arena_array(a, 5, sizeof *row);
     char *key = arena_printf(a, "demo_claim_%s", name);
     if (row == NULL || key == NULL)
         return NULL;
     const char *meaning = web_message(w, language, key);
-    bool list = json_is_array(value) && json_array_size(value) > 0;
+    bool many = json_is_array(value) || json_is_object(value);
+    const struct web_list *items = many ? items_of(a, value) : NULL;
+    struct str text = many ? str_of(web_message(w, language, "demo_none")) : scalar(a, name, value);
     row[0] = (struct web_value) { .name = "name", .text = arena_str(a, str_of(name)) };
     row[1] = (struct web_value) { .name = "meaning", .text = meaning == key ? STR_NULL : str_of(meaning) };
-    row[2] = (struct web_value) { .name = "text", .text = list ? STR_NULL : scalar(a, name, value) };
-    row[3] = (struct web_value) { .name = "items", .list = list ? list_of(a, value) : NULL };
+    row[2] = (struct web_value) { .name = "text", .text = items ? STR_NULL : text };
+    row[3] = (struct web_value) { .name = "items", .list = items };
     return row;
 }
 
@@ -76,23 +95,21 @@ static bool is_ordered(const char *name) {
 }
 
 const struct web_list *demo_claim_rows(struct arena *a, const struct web *w, const char *language,
-                                       const json_t *claims) {
+                                       json_t *claims) {
     struct web_list *list = arena_alloc(a, sizeof *list);
     const struct web_value **rows = arena_array(a, json_object_size(claims) + 1, sizeof(struct web_value *));
     size_t len = 0;
+    const char *name;
+    json_t *value;
     if (list == NULL || rows == NULL)
         return NULL;
-    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-        const json_t *value = json_object_get(claims, order[i]);
-        if (value != NULL)
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        if ((value = json_object_get(claims, order[i])) != NULL)
             rows[len++] = claim_row(a, w, language, order[i], value);
+    json_object_foreach(claims, name, value) {
+        if (!is_ordered(name))
+            rows[len++] = claim_row(a, w, language, name, value);
     }
-    void *at = NULL;
-    json_t *copy = json_copy((json_t *)(uintptr_t)claims); /* jansson iterates over non-const objects only */
-    for (at = json_object_iter(copy); at != NULL; at = json_object_iter_next(copy, at))
-        if (!is_ordered(json_object_iter_key(at)))
-            rows[len++] = claim_row(a, w, language, json_object_iter_key(at), json_object_iter_value(at));
-    json_decref(copy);
     *list = (struct web_list) { rows, len };
     return arena_failed(a) ? NULL : list;
 }

@@ -292,11 +292,11 @@ static void claims_are_ordered_and_readable(void **state) {
     json_auto_t *claims = NULL;
     assert_ok(json_parse(
         STR("{\"zoo\":{\"a\":[1]},\"exp\":1767323045,\"groups\":[\"<b>\",\"研发\"],\"name\":\"ana\","
-            "\"email_verified\":true,\"count\":7}"),
+            "\"email_verified\":true,\"empty\":[],\"count\":7}"),
         &claims, &err));
     const struct web_list *list = demo_claim_rows(a, w, "en", claims);
     assert_non_null(list);
-    assert_int_equal(list->len, 6);
+    assert_int_equal(list->len, 7);
     assert_str(row(list, 0, "name")[2].text, "ana");
     assert_str(row(list, 1, "email_verified")[2].text, "true");
     const struct web_value *groups = row(list, 2, "groups");
@@ -304,9 +304,10 @@ static void claims_are_ordered_and_readable(void **state) {
     assert_str(groups[3].list->items[1][0].text, "研发");
     assert_str(row(list, 3, "exp")[2].text, "2026-01-02 03:04:05 UTC");
     assert_str(row(list, 3, "exp")[1].text, "Expires at");
-    assert_str(row(list, 4, "zoo")[2].text, "{\"a\":[1]}");
+    assert_str(row(list, 4, "zoo")[3].list->items[0][0].text, "a: [1]");
     assert_int_equal(row(list, 4, "zoo")[1].text.len, 0);
-    assert_str(row(list, 5, "count")[2].text, "7");
+    assert_str(row(list, 5, "empty")[2].text, "none");
+    assert_str(row(list, 6, "count")[2].text, "7");
 
     const struct web_value values[] = { { .name = "claims", .list = list },
                                         { .name = "countdown", .text = STR("/c.css") },
