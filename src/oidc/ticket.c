@@ -1,7 +1,5 @@
 #include "oidc/ticket.h"
 
-#include "oidc/redirect_uri.h"
-
 static const char cookie_name[] = "tke_auth_login";
 static const char purpose[] = "auth-request";
 
@@ -11,12 +9,17 @@ static bool binding_is_wellformed(struct str value) {
     return base64url_decode_exact(value, raw, sizeof raw, &err) == ERR_OK;
 }
 
-/* A gateway may serve browsers over plain HTTP, and then asks for codes at an http redirect URI: a Secure cookie would never
- * come back there. */
-static bool cookie_is_secure(const struct oidc_provider *p, const struct auth_request *auth) {
-    bool plain_gateway = str_starts_with(auth->redirect_uri, STR("http://")) &&
-                         !redirect_uri_is_loopback(auth->redirect_uri);
-    return p->secure_cookies && !plain_gateway;
+/* A gateway may serve browsers over plain HTTP, where a Secure cookie would never come back. Its redirect URI then is http on the very
+ * host that the browser sees. Nothing else depends on the Host header; a wrong one only changes this attribute. */
+static bool cookie_is_secure(const struct oidc_provider *p, const struct http_request *req,
+                             const struct auth_request *auth) {
+    struct url url;
+    struct err err;
+    if (!p->secure_cookies || url_parse(auth->redirect_uri, &url, &err) != ERR_OK)
+        return p->secure_cookies;
+    const char *end = url.port.len ? url.port.ptr + url.port.len : url.host.ptr + url.host.len;
+    struct str authority = { url.host.ptr, url.host.len ? (size_t)(end - url.host.ptr) : 0 };
+    return !(str_eq(url.scheme, STR("http")) && str_eq_nocase(authority, http_header(req, "Host")));
 }
 
 struct str ticket_binding(const struct oidc_provider *p, const struct http_request *req,
@@ -33,7 +36,7 @@ struct str ticket_binding(const struct oidc_provider *p, const struct http_reque
                                                       .value = value,
                                                       .path = p->base_path.len ? p->base_path.ptr : "/",
                                                       .http_only = true,
-                                                      .secure = cookie_is_secure(p, auth),
+                                                      .secure = cookie_is_secure(p, req, auth),
                                                       .same_site = "Lax" });
     return value;
 }
