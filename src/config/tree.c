@@ -261,8 +261,8 @@ static size_t add_surrogate_pair(struct str s, struct strbuf *out) {
     return 12;
 }
 
-/* JSON is YAML but for two things: tabs between tokens, and characters written as two \u escapes. Both are rewritten;
- * lines stay where they are. */
+/* JSON is YAML but for two things: tabs in front of it (libyaml takes those behind a bracket), and characters written as two
+ * \u escapes. Both are rewritten; lines stay where they are. */
 static void json_to_yaml(struct str text, struct strbuf *out) {
     bool quoted = false;
     for (size_t i = 0; i < text.len; i++) {

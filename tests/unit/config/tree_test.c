@@ -107,8 +107,9 @@ static void too_many_values_are_refused(void **state) {
 static void json_with_tabs_keeps_its_strings_and_lines(void **state) {
     struct fixture *f = *state;
     assert_int_equal(
-        parse(f,
-              STR("{\n\t\"key\":\t\"a\\tb \\\"\t\\\" \\ud83d\\ude00 \\/ \\u00e9\",\n\t\"value\":\"x\"\n}\n")),
+        parse(
+            f,
+            STR("\t{\n\t\"key\":\t\"a\\tb \\\"\t\\\" \\ud83d\\ude00 \\/ \\u00e9\",\n\t\"value\":\"x\"\n}\n")),
         ERR_OK);
     struct pair p = decode_pair(f);
     assert_string_equal(p.key, "a\tb \"\t\" \xf0\x9f\x98\x80 / \xc3\xa9");

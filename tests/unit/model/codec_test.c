@@ -319,6 +319,12 @@ static void a_long_user_id_has_a_two_byte_length(void **state) {
                         "\x12\x01"
                         "c",
                         3);
+    in.user_id.len = 200; /* between 0x80 and 0xff */
+    strbuf_clear(&out);
+    strbuf_clear(&bytes);
+    identity_subject(&in, &out);
+    assert_ok(base64url_decode(strbuf_str(&out), &bytes, &err));
+    assert_memory_equal(bytes.ptr, "\x0a\xc8\x01x", 4);
     AUTO(strbuf_done) struct strbuf tiny = STRBUF(100);
     identity_subject(&in, &tiny);
     assert_true(tiny.failed);
