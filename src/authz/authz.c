@@ -9,17 +9,32 @@ enum { AUTHZ_MEMORY_MAX = 16 * 1024 * 1024 };
 
 /* ---- one version of the rules ---- */
 
-static void rules_free(struct snapshot *s) {
-    struct rules *r = (struct rules *)(void *)s; /* its first member */
+static void rules_free(struct rules *r) {
+    if (r == NULL)
+        return;
     if (r->engine.ops != NULL)
         r->engine.ops->free(r->engine.impl);
     abac_free(r->abac);
     free(r);
 }
 
-static void rules_discard(struct rules **r) {
-    if (*r != NULL)
-        rules_free(&(*r)->snapshot);
+static void rules_discard(struct rules **r) { rules_free(*r); }
+
+/* The last reference has gone: left for whoever reloads next. */
+static void rules_bury(struct snapshot *s) {
+    struct rules *r = (struct rules *)(void *)s; /* its first member */
+    r->next_dead = atomic_load(&r->shared->dead);
+    while (!atomic_compare_exchange_weak(&r->shared->dead, &r->next_dead, r))
+        continue;
+}
+
+static void free_dead_rules(struct authz_shared *shared) {
+    struct rules *r = atomic_exchange(&shared->dead, NULL);
+    while (r != NULL) {
+        struct rules *next = r->next_dead;
+        rules_free(r);
+        r = next;
+    }
 }
 
 static enum err_code load_abac(const char *path, struct abac **ret, struct err *err) {
@@ -40,7 +55,8 @@ static enum err_code load_rules(struct authz *z, struct err *err) {
     if (rc != ERR_OK)
         return rc;
     r->revision = atomic_load(&z->shared->revision) + 1;
-    snapshot_init(&r->snapshot, rules_free);
+    r->shared = z->shared;
+    snapshot_init(&r->snapshot, rules_bury);
     atomic_store(&z->shared->revision, r->revision);
     snapshot_swap(&z->shared->rules, &STEAL(r)->snapshot);
     return ERR_OK;
@@ -75,6 +91,7 @@ static bool same_stamp(const struct file_stamp *a, const struct file_stamp *b) {
 enum err_code authz_reload(struct authz *z, bool *ret_changed, struct err *err) {
     struct file_stamp stamps[RULE_FILES];
     bool changed = false;
+    free_dead_rules(z->shared);
     /* Before reading: a change in between is seen as one the next time. */
     stamp_files(z, stamps);
     for (size_t i = 0; i < RULE_FILES; i++) {
@@ -211,8 +228,10 @@ enum err_code authz_new_with(const struct authz_options *options, engine_load lo
 void authz_free(struct authz *z) {
     if (z == NULL)
         return;
-    if (z->shared != NULL)
+    if (z->shared != NULL) {
         snapshot_swap(&z->shared->rules, NULL);
+        free_dead_rules(z->shared);
+    }
     access_free(z->access);
     webhook_free(z->webhook);
     arena_free(z->arena);

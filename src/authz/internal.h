@@ -8,8 +8,11 @@
 #include "authz/webhook.h"
 
 /* One version of the rules: replaced as a whole by a reload. */
+struct authz_shared;
 struct rules {
     struct snapshot snapshot;
+    struct authz_shared *shared;
+    struct rules *next_dead;
     struct engine engine;
     struct abac *abac; /* may be NULL */
     uint64_t revision;
@@ -34,6 +37,9 @@ struct authz_shared {
     _Atomic uint64_t revision;
     _Atomic uint64_t decisions[AUTHZ_OUTCOMES]; /* for sampling */
     struct file_stamp stamps[RULE_FILES];       /* the reloading thread's */
+    /* Versions that nobody uses any more. The last reader may be the event loop, which must not spend its time on freeing a million
+     * rules: the reloading thread does. */
+    struct rules *_Atomic dead;
 };
 
 struct authz {

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     { "user", cli_user, "add, list, lock, unlock or remove local users, set their passwords" },
     { "keys", cli_keys, "list the signing keys, or replace them in an emergency" },
     { "ldap", cli_ldap, "show what the directory answers for a user, step by step" },
+    { "can", cli_can, "may this user do that, and why" },
     { "backup", cli_backup, "copy the database while the daemon runs" },
     { "demo-app", cli_demo_app, "a small relying party: log in, look at the tokens, log out" },
     { "version", cli_version, "print the version" },

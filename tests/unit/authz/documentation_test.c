@@ -1,7 +1,7 @@
 /* What the documentation and deploy/ show must work as shown. */
 #include "service.h"
 
-#include "authz/answer.h"
+#include "authz/engine_enforcer.h"
 #include "tkeauth/config.h"
 
 static const char page[] = "docs/kubernetes-authorization.md";
@@ -77,7 +77,7 @@ static void every_example_of_the_page_can_be_used(void **state) {
     AUTO(strbuf_done) struct strbuf text = STRBUF(1 << 20);
     assert_ok(file_read(page, 1 << 20, &text, &err));
     struct str rest = strbuf_str(&text), language, block;
-    size_t yaml = 0, json = 0;
+    size_t yaml = 0, json = 0, csv = 0;
     while (next_block(&rest, &language, &block)) {
         if (str_eq(language, STR("yaml"))) {
             check_yaml(s, block);
@@ -86,10 +86,17 @@ static void every_example_of_the_page_can_be_used(void **state) {
             json_auto_t *tree = NULL;
             assert_ok(json_parse(block, &tree, &err));
             json++;
+        } else if (str_eq(language, STR("csv"))) {
+            struct engine engine;
+            s->options.files.policy = as_file(s, "policy.csv", block);
+            assert_ok(engine_enforcer_load(&s->options, &engine, &err));
+            engine.ops->free(engine.impl);
+            csv++;
         }
     }
     assert_int_equal(yaml, 6);
     assert_int_equal(json, 1);
+    assert_int_equal(csv, 1);
 }
 
 static void the_files_for_kube_apiserver_can_be_used(void **state) {

@@ -46,6 +46,8 @@ void service_write(struct service *s, const char *name, const char *text);
 /* Kept until the next call. */
 const struct reply *service_post(struct service *s, const char *path, struct str body);
 #define service_posts(s, path, text) service_post((s), (path), str_of(text))
+/* Sends these bytes over plain HTTP and reads what comes until the brace that ends a Status, or the end. */
+void service_raw(struct service *s, const char *request, char *answer, size_t cap);
 /* A member of the last reply by a path of names, "status.allowed" or "status.allowedList.0.web"; NULL: absent. */
 const json_t *service_at(struct service *s, const char *path);
 /* As JSON text; "-" when absent; static memory until the next call. */
