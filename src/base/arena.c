@@ -32,16 +32,36 @@ struct arena *arena_new(size_t max) {
     return a;
 }
 
+/* Frees all chunks but `keep` (NULL: all). */
+static void drop_chunks(struct arena *a, const struct chunk *keep) {
+    for (struct chunk *c = a->chunks, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c != keep)
+            free(c);
+    }
+}
+
 void arena_free(struct arena *a) {
     if (a == NULL)
         return;
     for (struct deferred *d = a->deferred; d != NULL; d = d->next)
         d->fn(d->p);
-    for (struct chunk *c = a->chunks, *next; c != NULL; c = next) {
-        next = c->next;
-        free(c);
-    }
+    drop_chunks(a, NULL);
     free(a);
+}
+
+void arena_reset(struct arena *a) {
+    for (struct deferred *d = a->deferred; d != NULL; d = d->next)
+        d->fn(d->p);
+    struct chunk *keep = a->chunks;
+    while (keep != NULL && keep->size != ARENA_CHUNK)
+        keep = keep->next;
+    drop_chunks(a, keep);
+    if (keep != NULL) {
+        keep->next = NULL;
+        keep->used = 0;
+    }
+    *a = (struct arena) { .chunks = keep, .max = a->max };
 }
 
 static struct chunk *arena_grow(struct arena *a, size_t size) {

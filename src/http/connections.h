@@ -6,7 +6,6 @@
 #include "tkeauth/log.h"
 
 struct connections;
-struct exchange;
 struct snapshot;
 
 /* Its HTTP thread owns it; `deadline_ms` is also read by the sweeper, the links belong to the mutex. */
@@ -17,7 +16,6 @@ struct connection {
     bool is_counted; /* in the table of addresses */
     uint64_t id, requests;
     _Atomic int64_t deadline_ms; /* clock_mono_ms after which the socket is shut down; 0: none */
-    struct exchange *spare;      /* kept between requests to save allocations */
     struct snapshot *tls;        /* the certificate it was opened with */
     struct str peer_certificate; /* verified; owned */
     int64_t peer_until_s;        /* end of its validity */

@@ -23,14 +23,14 @@ static void forget(struct exchange *ex) {
         gauge_add(ex->server->in_flight, -1);
     if (ex->prepared != NULL)
         snapshot_release(&ex->server->routes[ex->match.entry->index].prepared, ex->prepared);
-    arena_free(ex->req.arena);
     if (ex->body.ptr != NULL)
         strbuf_wipe_done(&ex->body); /* may hold a password */
 }
 
-void exchange_discard(struct exchange *ex) {
+static void discard(struct exchange *ex) {
     if (ex == NULL)
         return;
+    arena_free(ex->req.arena);
     strbuf_done(&ex->target);
     free(ex);
 }
@@ -39,20 +39,28 @@ void exchange_unref(struct exchange *ex) {
     while (ex != NULL && atomic_fetch_sub_explicit(&ex->refs, 1, memory_order_acq_rel) == 1) {
         struct exchange *parent = ex->parent;
         forget(ex);
-        exchange_discard(ex);
+        discard(ex);
         ex = parent;
     }
 }
 
+static _Atomic(struct exchange *) *spare_of(struct http_server *s, const struct connection *c) {
+    return &s->spares[c->id % HTTP_SPARES];
+}
+
 void exchange_end(struct exchange *ex) {
-    struct connection *c = ex->connection;
-    bool is_last = atomic_load_explicit(&ex->refs, memory_order_acquire) == 1;
-    if (!is_last || ex->parent != NULL || c->spare != NULL) {
+    if (atomic_load_explicit(&ex->refs, memory_order_acquire) != 1 || ex->parent != NULL) {
         exchange_unref(ex);
         return;
     }
     forget(ex);
-    c->spare = ex;
+    arena_reset(ex->req.arena);
+    discard(atomic_exchange(spare_of(ex->server, ex->connection), ex));
+}
+
+void exchange_free_spares(struct http_server *s) {
+    for (size_t i = 0; i < ARRAY_LEN(s->spares); i++)
+        discard(atomic_exchange(&s->spares[i], NULL));
 }
 
 static void init_exchange(struct exchange *ex, struct http_server *s, struct connection *c,
@@ -87,18 +95,20 @@ static void init_exchange(struct exchange *ex, struct http_server *s, struct con
 
 struct exchange *exchange_new(struct http_server *s, struct connection *c, struct MHD_Connection *mhd,
                               struct str target) {
-    struct exchange *ex = c->spare;
-    c->spare = NULL;
-    if (ex == NULL) {
-        if ((ex = malloc(sizeof *ex)) == NULL)
-            return NULL;
+    struct exchange *ex = atomic_exchange(spare_of(s, c), NULL);
+    struct arena *arena = ex != NULL ? ex->req.arena : arena_new(HTTP_ARENA_MAX);
+    if (ex == NULL && (ex = malloc(sizeof *ex)) != NULL)
         ex->target = STRBUF(TARGET_MAX);
+    if (ex == NULL || arena == NULL) {
+        arena_free(arena);
+        free(ex);
+        return NULL;
     }
     init_exchange(ex, s, c, mhd);
+    ex->req.arena = arena;
     strbuf_clear(&ex->target);
     strbuf_add(&ex->target, target);
-    ex->req.arena = arena_new(HTTP_ARENA_MAX);
-    if (ex->req.arena == NULL || ex->target.failed) {
+    if (ex->target.failed) {
         exchange_unref(ex);
         return NULL;
     }
@@ -128,7 +138,7 @@ struct exchange *exchange_timed_out(struct exchange *ex) {
     twin->stage = STAGE_WORKER;
     twin->req.arena = arena_new(HTTP_ARENA_MAX);
     if (twin->req.arena == NULL) {
-        exchange_discard(twin);
+        discard(twin);
         return NULL;
     }
     twin->parent = ex; /* the connection's reference passes to the twin */
@@ -207,6 +217,8 @@ static void add_common_headers(struct exchange *ex) {
         response_default_header(res, "Cache-Control", STR("no-store"));
         response_default_header(res, "Pragma", STR("no-cache"));
     }
+    date_now(ex->server, ex->date);
+    response_default_header(res, "Date", str_of(ex->date));
     response_default_header(res, "X-Content-Type-Options", STR("nosniff"));
     response_default_header(res, "Referrer-Policy", STR("no-referrer"));
     response_default_header(res, "X-Frame-Options", STR("DENY"));

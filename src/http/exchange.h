@@ -51,6 +51,7 @@ struct exchange {
     struct str raw_path;
     struct str cors_origin;
     char id[HTTP_REQUEST_ID_MAX + 1], ip[INET6_ADDRSTRLEN];
+    char date[HTTP_DATE_SIZE];
     struct snapshot *prepared; /* what is being sent, if it was (send.c) */
     struct pool_job job;
     int64_t start_us;
@@ -73,6 +74,8 @@ struct http_server {
     struct connections connections;
     struct pool work, login;
     struct gauge *in_flight;
+    _Atomic(struct exchange *) spares[HTTP_SPARES]; /* for the next requests: saves allocations */
+    struct snapshot_cell date;                      /* the text of the current second */
     struct counter *queue_full;
     uint64_t id_key[2];
     struct snapshot_cell tls;
@@ -89,14 +92,13 @@ struct http_server {
 };
 
 /* ---- exchange.c ---- */
-/* NULL: out of memory. Takes the connection's spare one. */
+/* NULL: out of memory. */
 struct exchange *exchange_new(struct http_server *s, struct connection *c, struct MHD_Connection *mhd,
                               struct str target);
-/* The connection is done with it: kept as a spare, or left to the worker that still has it. */
+/* The connection is done with it: becomes a spare, or is left to the worker that still has it. */
 void exchange_end(struct exchange *ex);
 void exchange_unref(struct exchange *ex);
-/* Frees a connection's spare exchange. */
-void exchange_discard(struct exchange *ex);
+void exchange_free_spares(struct http_server *s);
 /* Notes why the request is refused; returns false. */
 bool exchange_refuse(struct exchange *ex, unsigned status, enum err_code code, const char *why);
 enum exchange_run { EXCHANGE_SEND, EXCHANGE_SUSPENDED };
@@ -110,6 +112,11 @@ extern const struct pool_ops exchange_pool_ops;
 /* ---- head.c ---- */
 /* Looks at the head: who, what, how much. What is wrong is noted in ex->refusal. */
 void head_read(struct exchange *ex);
+
+/* ---- date.c ---- */
+/* Now, as the Date header wants it (RFC 9110 5.6.7), into `out`. The text is made once a second. */
+void date_now(struct http_server *s, char out[HTTP_DATE_SIZE]);
+void date_format(int64_t now_s, char out[HTTP_DATE_SIZE]);
 
 /* ---- send.c ---- */
 /* Gives ex->res to MHD. False: the connection must be closed. */

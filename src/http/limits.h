@@ -12,6 +12,8 @@ enum {
     HTTP_FORWARDED_MAX = 32,      /* addresses of X-Forwarded-For that are walked */
     HTTP_DISCARD_MAX = 256 << 10, /* bytes of an unwanted body that are read, to keep the connection */
     HTTP_CACHED_BODY_MAX = 32 << 10,
+    HTTP_SPARES = 64,
+    HTTP_DATE_SIZE = 30,
     HTTP_RETRY_AFTER_S = 2,
     HTTP_SEND_BYTES_PER_S = 10 << 10, /* slower readers lose their slot */
 };

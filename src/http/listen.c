@@ -52,7 +52,6 @@ static struct connection *open_connection(struct http_server *s, struct MHD_Conn
 }
 
 static void close_connection(struct http_server *s, struct connection *c) {
-    exchange_discard(c->spare);
     if (c->tls != NULL)
         snapshot_release(&s->tls, c->tls);
     union {
@@ -272,7 +271,8 @@ enum err_code listen_start(struct http_server *s, struct err *err) {
         { MHD_OPTION_END, 0, NULL },
     };
     /* Not epoll: its loop stalls when exactly 128 events are ready. */
-    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     MHD_USE_SUPPRESS_DATE_NO_CLOCK; /* we set Date ourselves */
     if (o->tls)
         flags |= MHD_USE_TLS;
     s->daemon = MHD_start_daemon(flags, 0, on_accept, s, on_request, s,                   //

@@ -262,6 +262,8 @@ void http_server_free(struct http_server *s) {
     if (s->routes != NULL)
         for (size_t i = 0; i <= router_len(s->router); i++)
             snapshot_swap(&s->routes[i].prepared, NULL);
+    exchange_free_spares(s);
+    snapshot_swap(&s->date, NULL);
     snapshot_swap(&s->tls, NULL);
     if (s->has_mutex) {
         connections_done(&s->connections);

@@ -9,6 +9,8 @@ struct arena *arena_new(size_t max) MUST_CHECK;
 /* Runs deferred calls newest first, then frees everything. NULL is fine. */
 void arena_free(struct arena *a);
 DEFINE_AUTO_FREE(arena_free, struct arena);
+/* Empties it for the next use, as good as new, but keeps one chunk of memory. Deferred calls run. */
+void arena_reset(struct arena *a);
 
 /* Zeroed, aligned for any type; NULL when out of memory or over `max` (arena_failed() is then true, too). */
 void *arena_alloc(struct arena *a, size_t size) MUST_CHECK;

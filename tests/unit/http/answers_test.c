@@ -45,6 +45,21 @@ static void a_route_answers_with_security_headers(void **state) {
     assert_string_equal(answer_header(&a, "Cache-Control"), "");
 }
 
+static void every_answer_has_one_date_that_follows_the_clock(void **state) {
+    struct live *l = *state;
+    struct answer a;
+    for (int i = 0; i < 2; i++) { /* the second from what was prepared by the first */
+        client_call(l, GET("/hello"), &a);
+        assert_string_equal(answer_header(&a, "Date"), "Tue, 14 Nov 2023 22:13:20 GMT");
+        assert_null(strstr(strstr(a.head, "Date:") + 1, "Date:"));
+    }
+    clock_advance(&l->clock, 1000);
+    client_call(l, GET("/hello"), &a);
+    assert_string_equal(answer_header(&a, "Date"), "Tue, 14 Nov 2023 22:13:21 GMT");
+    client_call(l, GET("/nowhere"), &a);
+    assert_string_equal(answer_header(&a, "Date"), "Tue, 14 Nov 2023 22:13:21 GMT");
+}
+
 static void a_handler_may_choose_its_own_security_header(void **state) {
     struct answer a;
     client_call(*state, GET("/kind/csp"), &a);
@@ -406,6 +421,7 @@ static void a_changed_static_answer_is_noticed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_route_answers_with_security_headers),
+        cmocka_unit_test(every_answer_has_one_date_that_follows_the_clock),
         cmocka_unit_test(a_handler_may_choose_its_own_security_header),
         cmocka_unit_test(errors_carry_them_too_and_are_not_stored),
         cmocka_unit_test(head_has_the_length_of_get_and_no_body),
