@@ -70,7 +70,7 @@ struct connection *connections_add(struct connections *c, const struct ip *ip, i
     if (c->first != NULL)
         c->first->prev = connection;
     c->first = connection;
-    gauge_set(c->open, ++c->len);
+    gauge_add(c->open, 1);
     (void)pthread_mutex_unlock(&c->mutex);
     return connection;
 }
@@ -82,7 +82,7 @@ void connections_remove(struct connections *c, struct connection *connection) {
         connection->next->prev = connection->prev;
     if (connection->is_counted)
         (void)count(c, &connection->ip, -1);
-    gauge_set(c->open, --c->len);
+    gauge_add(c->open, -1);
     (void)pthread_mutex_unlock(&c->mutex);
     free(connection);
 }

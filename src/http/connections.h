@@ -26,7 +26,7 @@ struct connections {
     pthread_mutex_t mutex;
     struct connection *first;
     struct map by_ip; /* address block -> number of connections */
-    unsigned len, per_ip_max;
+    unsigned per_ip_max;
     const struct cidr *unlimited; /* proxies: many clients behind one address */
     size_t unlimited_len;
     struct gauge *open;

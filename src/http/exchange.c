@@ -226,6 +226,11 @@ static void add_common_headers(struct exchange *ex) {
         response_default_header(res, "Strict-Transport-Security", STR("max-age=31536000; includeSubDomains"));
 }
 
+static void answer_refusal(struct exchange *ex) {
+    answer_error(ex, ex->refusal.err.code, ex->refusal.status, &ex->refusal.err);
+    add_common_headers(ex);
+}
+
 static void finish(struct exchange *ex, enum err_code rc, struct err *err) {
     if (rc == ERR_OK && (ex->res.failed || arena_failed(ex->req.arena)))
         rc = err_set(err, ERR_NOMEM, "the answer did not fit into the request's memory");
@@ -278,22 +283,23 @@ static struct pool *pool_of(struct exchange *ex, enum http_run run) {
     return run == HTTP_RUN_LOGIN ? &ex->server->login : &ex->server->work;
 }
 
-static void set_deadline(struct exchange *ex) {
-    ex->job.deadline_ms = clock_mono_ms(ex->server->options.clock) +
-                          (int64_t)ex->server->options.limits.response_timeout_s * 1000;
+static bool push(struct exchange *ex) {
+    struct http_server *s = ex->server;
+    ex->job.deadline_ms = clock_mono_ms(s->options.clock) +
+                          (int64_t)s->options.limits.response_timeout_s * 1000;
+    if (pool_push(pool_of(ex, ex->req.run), &ex->job))
+        return true;
+    counter_add(s->queue_full, 1);
+    return exchange_refuse(ex, 503, ERR_UNAVAILABLE, "all workers are busy and the queue is full");
 }
 
 /* http_move: the handler starts anew on the other pool. False: that one is full, and this has been answered. */
 static bool move_to_pool(struct exchange *ex) {
-    enum http_run run = ex->res.move_to;
-    struct err err;
+    ex->req.run = ex->res.move_to;
     response_init(&ex->res, &ex->req);
-    ex->req.run = run;
-    set_deadline(ex);
-    if (pool_push(pool_of(ex, run), &ex->job))
+    if (push(ex))
         return true;
-    counter_add(ex->server->queue_full, 1);
-    finish(ex, err_set(&err, ERR_UNAVAILABLE, "all workers are busy and the queue is full"), &err);
+    answer_refusal(ex);
     return false;
 }
 
@@ -348,40 +354,28 @@ static bool read_params(struct exchange *ex) {
     return true;
 }
 
-static enum exchange_run run_in_pool(struct exchange *ex) {
-    set_deadline(ex);
-    if (!copy_head(ex))
-        (void)exchange_refuse(ex, 500, ERR_NOMEM, "no memory for the head");
-    else if (pool_push(pool_of(ex, ex->req.run), &ex->job))
-        return EXCHANGE_SUSPENDED;
-    else {
-        counter_add(ex->server->queue_full, 1);
-        (void)exchange_refuse(ex, 503, ERR_UNAVAILABLE, "all workers are busy and the queue is full");
-    }
-    return EXCHANGE_SEND;
+static bool run_in_pool(struct exchange *ex) {
+    return copy_head(ex) ? push(ex) : exchange_refuse(ex, 500, ERR_NOMEM, "no memory for the head");
 }
 
 enum exchange_run exchange_run(struct exchange *ex) {
-    enum exchange_run how = EXCHANGE_SEND;
     if (ex->is_preflight && ex->refusal.status == 0) {
         answer_preflight(ex);
         add_common_headers(ex);
-        return how;
+        return EXCHANGE_SEND;
     }
     ex->req.body = strbuf_str(&ex->body);
     if (ex->refusal.status == 0 && read_params(ex)) {
         ex->req.run = ex->req.route->run;
         if (ex->req.run == HTTP_RUN_LOOP) {
             call_handler(ex);
-            return how;
+            return EXCHANGE_SEND;
         }
-        how = run_in_pool(ex);
+        if (run_in_pool(ex))
+            return EXCHANGE_SUSPENDED;
     }
-    if (how == EXCHANGE_SEND) {
-        answer_error(ex, ex->refusal.err.code, ex->refusal.status, &ex->refusal.err);
-        add_common_headers(ex);
-    }
-    return how;
+    answer_refusal(ex);
+    return EXCHANGE_SEND;
 }
 
 /* ---- afterwards ---- */

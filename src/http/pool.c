@@ -13,20 +13,27 @@ static void unlink_job(struct pool *p, struct pool_job *job) {
 static struct pool_job *take(struct pool *p) {
     struct pool_job *job = NULL;
     (void)pthread_mutex_lock(&p->mutex);
-    p->idle++;
     while (p->waiting == NULL && !p->closed)
         (void)pthread_cond_wait(&p->wake, &p->mutex);
-    p->idle--;
     if (p->waiting != NULL) {
+        p->idle--;
         job = p->waiting;
         p->waiting = job->next;
         p->waiting_len--;
         job->state = JOB_RUNNING;
         job->has_run = true;
-        gauge_set(p->depth, p->waiting_len);
+        gauge_add(p->depth, -1);
     }
     (void)pthread_mutex_unlock(&p->mutex);
     return job;
+}
+
+static void note_finished(struct pool *p, bool in_time) {
+    (void)pthread_mutex_lock(&p->mutex);
+    p->idle++;
+    if (in_time && --p->finishing == 0 && p->closed)
+        (void)pthread_cond_broadcast(&p->wake);
+    (void)pthread_mutex_unlock(&p->mutex);
 }
 
 static void *worker(void *arg) {
@@ -39,9 +46,11 @@ static void *worker(void *arg) {
         if (in_time) {
             unlink_job(p, job);
             job->state = JOB_DONE;
+            p->finishing++;
         }
         (void)pthread_mutex_unlock(&p->mutex);
         p->ops->finished(job, in_time);
+        note_finished(p, in_time);
     }
     return NULL;
 }
@@ -55,6 +64,7 @@ enum err_code pool_start(struct pool *p, const struct http_pool_options *options
     p->ops = ops;
     p->depth = depth;
     p->queue = options->queue;
+    p->idle = threads; /* also those that have not come up yet */
     (void)pthread_mutex_init(&p->mutex, NULL);
     (void)pthread_cond_init(&p->wake, NULL);
     sigset_t all, old; /* signals are main's */
@@ -83,7 +93,7 @@ bool pool_push(struct pool *p, struct pool_job *job) {
         if (p->waiting == NULL)
             p->waiting = job;
         p->waiting_len++;
-        gauge_set(p->depth, p->waiting_len);
+        gauge_add(p->depth, 1);
         (void)pthread_cond_signal(&p->wake);
     }
     (void)pthread_mutex_unlock(&p->mutex);
@@ -95,14 +105,15 @@ void pool_expire(struct pool *p, int64_t now_ms) {
     (void)pthread_mutex_lock(&p->mutex);
     while (p->first != NULL && p->first->deadline_ms <= now_ms) {
         struct pool_job *job = p->first;
-        if (job->state == JOB_WAITING)
+        if (job->state == JOB_WAITING) {
             p->waiting_len--;
+            gauge_add(p->depth, -1);
+        }
         unlink_job(p, job);
         job->state = JOB_EXPIRED;
         job->next = expired;
         expired = job;
     }
-    gauge_set(p->depth, p->waiting_len);
     (void)pthread_mutex_unlock(&p->mutex);
     for (struct pool_job *next; expired != NULL; expired = next) {
         next = expired->next;
@@ -118,6 +129,10 @@ void pool_close(struct pool *p) {
     (void)pthread_cond_broadcast(&p->wake);
     (void)pthread_mutex_unlock(&p->mutex);
     pool_expire(p, INT64_MAX);
+    (void)pthread_mutex_lock(&p->mutex);
+    while (p->finishing > 0)
+        (void)pthread_cond_wait(&p->wake, &p->mutex);
+    (void)pthread_mutex_unlock(&p->mutex);
 }
 
 void pool_join(struct pool *p) {

@@ -28,6 +28,7 @@ struct pool {
     struct pool_job *first, *last; /* in order of arrival: the running ones among them, too */
     struct pool_job *waiting;      /* the first that no worker has taken */
     unsigned waiting_len, queue, idle;
+    unsigned finishing; /* jobs done in time whose `finished` has not returned */
     pthread_t *threads;
     unsigned thread_len;
     bool closed;
@@ -40,7 +41,7 @@ MUST_CHECK enum err_code pool_start(struct pool *p, const struct http_pool_optio
 MUST_CHECK bool pool_push(struct pool *p, struct pool_job *job);
 /* Gives up on every job whose deadline is `now_ms` or before. */
 void pool_expire(struct pool *p, int64_t now_ms);
-/* Takes no more jobs and gives up on all. */
+/* Takes no more jobs and gives up on all. When it returns, every job was answered; handlers may still be running. */
 void pool_close(struct pool *p);
 /* Waits for the handlers that are running, ends the threads. A pool that never started is fine. */
 void pool_join(struct pool *p);

@@ -34,6 +34,28 @@ static void a_call_that_cannot_be_deferred_is_made_at_once(void **state) {
     assert_string_equal(order, "x");
 }
 
+static void an_arena_can_be_used_again(void **state) {
+    (void)state;
+    struct arena *a = arena_new(40000);
+    assert_non_null(a);
+    memset(order, 0, sizeof order);
+    for (int round = 0; round < 3; round++) {
+        char *text = arena_strdup(a, STR("1"));
+        assert_non_null(text);
+        assert_true(arena_defer(a, note, text));
+        assert_non_null(arena_alloc(a, 20000)); /* more than one chunk */
+        assert_null(arena_alloc(a, 40000));
+        arena_reset(a);
+        assert_false(arena_failed(a));
+        unsigned char *p = arena_alloc(a, 100);
+        assert_non_null(p);
+        for (size_t i = 0; i < 100; i++)
+            assert_int_equal(p[i], 0);
+    }
+    assert_string_equal(order, "111");
+    arena_free(a);
+}
+
 static void an_arena_gives_zeroed_aligned_memory_up_to_its_maximum(void **state) {
     (void)state;
     struct arena *a = arena_new(20000);
@@ -260,6 +282,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deferred_calls_run_newest_first_before_memory_goes),
         cmocka_unit_test(a_call_that_cannot_be_deferred_is_made_at_once),
+        cmocka_unit_test(an_arena_can_be_used_again),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory_up_to_its_maximum),
         cmocka_unit_test(siphash_agrees_with_another_implementation),
         cmocka_unit_test(a_map_behaves_like_an_array_under_random_changes),

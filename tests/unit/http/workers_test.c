@@ -14,8 +14,8 @@ static void a_full_queue_answers_503_at_once(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = client_open(&l);
         client_sends(fds[i], GET("/login/wait"));
+        live_wait_for(&l, 1);
     }
-    live_wait_for(&l, 1);
     size_t refused = 0;
     bool answered[ARRAY_LEN(fds)] = { false };
     while (refused < 2)
