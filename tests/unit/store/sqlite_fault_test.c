@@ -326,8 +326,8 @@ static void a_file_moved_away_is_unavailable_until_it_is_back(void **state) {
 int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(a_write_is_acknowledged_after_its_sync_and_not_before),
         T(every_acknowledged_write_has_been_synced),
+        T(a_write_is_acknowledged_after_its_sync_and_not_before),
         T(those_who_wait_share_one_sync),
         T(a_full_queue_refuses_at_once),
         T(a_full_disk_is_unavailable_and_recovers),
