@@ -11,10 +11,12 @@
  * Immutable once built. */
 struct web;
 struct web_options {
-    const char *dir;       /* may be NULL */
-    const char *title;     /* e.g. "TKEStack"; NULL: "tke-auth" */
-    const char *logo_url;  /* a path, or https://host/...; NULL: the built-in logo, or the theme's static/logo.svg */
-    const char *accent;    /* "#1a73e8"; NULL: built in. Checked: #rgb or #rrggbb. Darkened where text would not be readable */
+    const char *dir;   /* may be NULL */
+    const char *title; /* e.g. "TKEStack"; NULL: "tke-auth" */
+    const char
+        *logo_url; /* a path, or https://host/...; NULL: the built-in logo, or the theme's static/logo.svg */
+    const char *
+        accent; /* "#1a73e8"; NULL: built in. Checked: #rgb or #rrggbb. Darkened where text would not be readable */
     const char *base_path; /* "/oidc", or "" : in front of static URLs */
 };
 /* Reads and compiles everything. ERR_INVALID: a page or value that is wrong, as "FILE:LINE: what" (so a bad theme is refused and
@@ -54,7 +56,8 @@ const char *web_message(const struct web *w, const char *language, const char *k
 MUST_CHECK enum err_code web_render(const struct web *w, const char *page, const char *language,
                                     const struct web_value *values, struct strbuf *out, struct err *err);
 /* A static file by its name ("style.css"). ERR_NOT_FOUND. The slices live as long as `w`. `ret_etag` is quoted. Pages link to
- * them with "?v=..." of the content, so a browser may keep what it got so for good (Cache-Control: immutable). */
+ * them with "?v=" and the first WEB_TAG_LEN characters inside the quotes: a browser may keep what it got so for good. */
+enum { WEB_TAG_LEN = 10 };
 MUST_CHECK enum err_code web_static(const struct web *w, struct str path, struct str *ret_body,
                                     const char **ret_type, struct str *ret_etag, struct err *err);
 /* Content-Security-Policy for pages: no inline script or style, no foreign source but the host of an absolute logo_url.

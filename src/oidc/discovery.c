@@ -112,7 +112,12 @@ enum err_code oidc_static(void *app, const struct http_request *req, struct http
     if (rc != ERR_OK)
         return rc;
     http_set_header(res, "ETag", etag);
-    http_set_header(res, "Cache-Control", STR("public, max-age=3600"));
+    /* Pages link to "style.css?v=TAG": under that address it never changes. With another tag than ours (a replica of another
+     * version) nothing is promised. */
+    bool by_content = str_starts_with(req->query, STR("v=")) &&
+                      str_eq(str_from(req->query, 2), str_sub(etag, 1, WEB_TAG_LEN));
+    http_set_header(res, "Cache-Control",
+                    by_content ? STR("public, max-age=31536000, immutable") : STR("public, max-age=3600"));
     if (str_eq(http_header(req, "If-None-Match"), etag)) {
         http_status(res, 304);
         return ERR_OK;

@@ -64,7 +64,7 @@ static bool find_asset(const void *ctx, struct str name, struct str *ret_url) {
     if (f == NULL)
         return false;
     char *url = arena_printf(h->arena, "%.*s/static/%.*s?v=%.*s", STR_FMT(h->base), STR_FMT(name),
-                             STR_FMT(str_sub(f->etag, 1, 10)));
+                             STR_FMT(str_sub(f->etag, 1, WEB_TAG_LEN)));
     *ret_url = str_of(url);
     return url != NULL;
 }
