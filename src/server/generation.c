@@ -16,6 +16,7 @@ void generation_unref(struct generation *g) {
     for (size_t i = 0; i < g->connector_count; i++)
         connector_close(g->connectors[i]);
     web_free(g->web);
+    authz_free(g->authz);
     arena_free(g->arena);
     free(g);
 }
@@ -88,6 +89,18 @@ static enum err_code open_web(struct generation *g, struct err *err) {
     return web_new(&options, &g->web, err);
 }
 
+static enum err_code open_authz(struct generation *g, const struct server_parts *parts, struct err *err) {
+    struct authz_options options;
+    enum err_code rc = authz_options_from_config(g->arena, g->config, &options, err);
+    if (rc != ERR_OK)
+        return rc;
+    options.clock = parts->clock;
+    options.random = parts->random;
+    options.log = parts->log;
+    options.metrics = parts->metrics;
+    return authz_new(&options, &g->authz, err);
+}
+
 /* Where the configuration's users log in: dex's connector "local", or TKEStack's first tenant. */
 static const char *local_tenant(const struct config *c) {
     bool tke = c->auth.init_tenant_type != NULL && !str_eq(str_of(c->auth.init_tenant_type), STR("ldap"));
@@ -115,7 +128,9 @@ static enum err_code fill(struct generation *g, const char *path, const struct s
                                       .static_users = users,
                                       .static_user_count = user_count };
     rc = open_connectors(g, problems, err);
-    return rc == ERR_OK ? open_web(g, err) : rc;
+    if (rc == ERR_OK)
+        rc = open_web(g, err);
+    return rc == ERR_OK ? open_authz(g, parts, err) : rc;
 }
 
 enum err_code generation_load(const char *path, const struct server_parts *parts, struct generation **ret,

@@ -1,6 +1,7 @@
 /* What one reading of the configuration gives: connectors, pages, static clients and users. Shared by all snapshots that are built
  * while this configuration is in force, and gone with the last of them. */
 #pragma once
+#include "tkeauth/authz.h"
 #include "tkeauth/config.h"
 #include "tkeauth/connector.h"
 #include "tkeauth/model.h"
@@ -26,6 +27,7 @@ struct generation {
     struct client *static_clients;
     size_t static_client_count;
     struct web *web;
+    struct authz *authz; /* the reviews: rules, access, external authorizer */
 };
 
 /* Reads and checks `path`; on ERR_INVALID `problems` says why. Contacts nobody. One reference, the caller's. */

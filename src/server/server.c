@@ -188,6 +188,7 @@ static enum err_code start_http(struct server *s, const struct config *c, struct
     struct http_tls tls = { 0 };
     size_t n = 0;
     s->main_routes[n++] = oidc_routes;
+    s->main_routes[n++] = authz_needs_worker(s->generation->authz) ? authz_routes_on_workers : authz_routes;
     s->main_routes[n++] = health_routes;
     if (c->telemetry.http == NULL)
         s->main_routes[n++] = metrics_routes;
@@ -225,15 +226,17 @@ static enum err_code start_telemetry(struct server *s, const struct config *c, s
 }
 
 static enum err_code watch_files(struct server *s, struct err *err) {
-    const struct config *c = s->generation->config;
-    const char *const files[] = { s->config_path, s->tls_files.certificate, s->tls_files.key,
-                                  s->tls_files.client_ca, c->auth.ldap_config_file };
+    const struct cfg_strings *named = &s->generation->config->files;
+    const char *const own[] = { s->config_path, s->tls_files.certificate, s->tls_files.key,
+                                s->tls_files.client_ca };
     cfg_watch_free(s->watch);
     s->watch = NULL;
     enum err_code rc = cfg_watch_new(&s->watch, err);
-    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(files); i++)
-        if (files[i] != NULL)
-            rc = cfg_watch_add(s->watch, files[i], err);
+    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(own); i++)
+        if (own[i] != NULL)
+            rc = cfg_watch_add(s->watch, own[i], err);
+    for (size_t i = 0; rc == ERR_OK && i < named->len; i++)
+        rc = cfg_watch_add(s->watch, named->items[i], err);
     return rc;
 }
 
@@ -417,6 +420,17 @@ static void follow_store(struct server *s) {
                  KV("keys_revision", keys));
 }
 
+/* The files of rules have a clock of their own: they change more often than the configuration, and without disturbing it. */
+static void follow_rules(struct server *s) {
+    struct err err = { 0 };
+    bool changed = false;
+    if (authz_reload(s->generation->authz, &changed, &err) != ERR_OK)
+        log_error_err(s->state.log, NULL, "rules_refused", &err, KV("kept", "the last good rules"));
+    else if (changed)
+        audit_event(s->state.log, NULL, "rules_changed",
+                    KV("revision", authz_revision(s->generation->authz)));
+}
+
 static void tick(struct server *s) {
     int64_t now = clock_mono_ms(clock_system()) / 1000;
     if (now - s->last_rotation_s >= ROTATE_EVERY_S) {
@@ -428,6 +442,7 @@ static void tick(struct server *s) {
         expire_rows(s);
     }
     follow_store(s);
+    follow_rules(s);
 }
 
 static void take_signals(struct server *s) {

@@ -114,6 +114,11 @@ static enum err_code prepare_documents(struct server_snapshot *s, struct err *er
     return arena_failed(s->arena) ? err_set(err, ERR_NOMEM, "a snapshot") : ERR_OK;
 }
 
+const struct authz_app *authz_app_of(const void *app) {
+    const struct server_snapshot *s = app;
+    return &s->authz;
+}
+
 bool server_snapshot_is_stale(const struct server_snapshot *s, int64_t now) {
     AUTO(strbuf_done) struct strbuf jwks = STRBUF(DOCUMENT_MAX);
     keyset_jwks(s->keys, now, &jwks);
@@ -164,6 +169,7 @@ enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct serve
     p->always_show_login_screen = g->config->oauth2.always_show_login_screen;
     p->groups_bytes_max = GROUPS_BYTES_MAX;
     p->secure_cookies = str_starts_with(g->issuer, STR("https://"));
+    s->authz = (struct authz_app) { .authz = g->authz, .keys = s->keys, .issuer = g->issuer };
     set_lifetimes(p, g->config);
     enum err_code rc = load_clients(s, in, err);
     if (rc == ERR_OK)

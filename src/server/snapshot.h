@@ -4,13 +4,12 @@
 #include "tkeauth/crypto.h"
 #include "tkeauth/oidc.h"
 
-struct authz;
-
 struct server_snapshot {
     struct oidc_provider oidc; /* first: the handlers' app is this */
     struct generation *generation;
     struct arena *arena;
     struct keyset *keys;
+    struct authz_app authz;
 };
 
 struct snapshot_inputs {

@@ -45,6 +45,7 @@ static struct client init_client(struct arena *a, const struct config *config) {
                         .name = str_of(config->auth.init_client_id),
                         .redirect_uris = strings(a, &config->auth.init_client_redirect_uris),
                         .grant_types = strings(a, &grants),
+                        .id_token_alg = (enum sign_alg)config->oauth2.id_token_alg,
                         .is_static = true };
     set_secret(&c, &config->auth.init_client_secret);
     return c;
