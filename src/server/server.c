@@ -137,7 +137,7 @@ static enum err_code start_log(struct server *s, const struct config *c, struct 
     if (c->log.audit_file != NULL) {
         s->audit_fd = open(c->log.audit_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
         if (s->audit_fd < 0)
-            return err_set(err, ERR_UNAVAILABLE, "log.auditFile %s: %s", c->log.audit_file, strerror(errno));
+            return err_set(err, ERR_UNAVAILABLE, "log.audit_file %s: %s", c->log.audit_file, strerror(errno));
     }
     const struct log_options options = { .level = (enum log_level)c->log.level,
                                          .format = (enum log_format)c->log.format,
