@@ -18,7 +18,7 @@ struct httpc_request {
 struct httpc_response {
     long status;
     struct strbuf body;                /* wiped on httpc_response_done: it may hold tokens */
-    struct str content_type, location; /* owned by the struct */
+    struct str content_type, location; /* owned by the struct; location: of a redirect, made absolute */
     char *content_type_buf, *location_buf;
 };
 /* Once, in main, before threads. */
@@ -28,8 +28,10 @@ struct httpc;
 MUST_CHECK enum err_code httpc_new(struct httpc **ret, struct err *err);
 void httpc_free(struct httpc *c);
 DEFINE_AUTO_FREE(httpc_free, struct httpc);
-/* ERR_OK for any complete answer, whatever its status. ERR_TIMEOUT, ERR_LIMIT, ERR_FORBIDDEN (refused address or scheme),
- * ERR_UNAVAILABLE (connect, TLS: the detail says which and what to do). */
+/* `ret` is written on success only. ERR_OK for any complete answer, whatever its status. ERR_INVALID (a bad URL or header, no
+ * deadline, no size limit), ERR_TIMEOUT, ERR_LIMIT, ERR_FORBIDDEN (refused address or scheme), ERR_UNAVAILABLE (connect, TLS:
+ * the detail says which and what to do). */
 MUST_CHECK enum err_code httpc_call(struct httpc *c, const struct httpc_request *req,
                                     struct httpc_response *ret, struct err *err);
+/* Wipes the body. A zeroed response is fine. */
 void httpc_response_done(struct httpc_response *r);
