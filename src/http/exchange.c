@@ -209,10 +209,10 @@ static void answer_preflight(struct exchange *ex) {
 static void add_common_headers(struct exchange *ex) {
     struct http_response *res = &ex->res;
     const struct route *route = ex->req.route;
-    if (ex->cors_origin.len > 0) {
+    if (ex->cors_origin.len > 0)
         response_default_header(res, "Access-Control-Allow-Origin", ex->cors_origin);
-        http_add_header(res, "Vary", STR("Origin"));
-    }
+    if (ex->cors_origin.len > 0 || (route != NULL && route->cors))
+        http_add_header(res, "Vary", STR("Origin")); /* also of the answer without it, for caches */
     if (route != NULL && route->no_store) {
         response_default_header(res, "Cache-Control", STR("no-store"));
         response_default_header(res, "Pragma", STR("no-cache"));

@@ -407,13 +407,20 @@ static void a_changed_static_answer_is_noticed(void **state) {
     struct answer a;
     int fd = client_open(*state);
     for (int i = 0; i < 3; i++) {
+        client_sends(fd, GET("/flip"));
+        client_read(fd, &a);
+        assert_string_equal(a.body, i % 2 ? "odd" : "one");
         client_sends(fd, GET("/cors"));
         client_read(fd, &a);
+        assert_string_equal(answer_header(&a, "Vary"), "Origin");
         assert_string_equal(a.body, "hello");
         assert_string_equal(answer_header(&a, "X-Frame-Options"), "DENY");
         client_sends(fd, "GET /cors HTTP/1.1\r\n" HOST "Origin: https://console.example\r\n\r\n");
         client_read(fd, &a);
         assert_string_equal(answer_header(&a, "Access-Control-Allow-Origin"), "https://console.example");
+        client_sends(fd, GET("/hello")); /* nothing is left over of the request before */
+        client_read(fd, &a);
+        assert_string_equal(answer_header(&a, "Access-Control-Allow-Origin"), "");
     }
     (void)close(fd);
 }

@@ -22,6 +22,16 @@ static enum err_code hello(void *app, const struct http_request *req, struct htt
     return ERR_OK;
 }
 
+/* Another static answer each time. */
+static enum err_code flip(void *app, const struct http_request *req, struct http_response *res,
+                          struct err *err) {
+    struct live *l = app;
+    (void)req;
+    (void)err;
+    http_body_static(res, "text/plain", atomic_fetch_add(&l->flips, 1) % 2 ? STR("odd") : STR("one"));
+    return ERR_OK;
+}
+
 static enum err_code big(void *app, const struct http_request *req, struct http_response *res,
                          struct err *err) {
     (void)app;
@@ -145,6 +155,7 @@ const struct route live_routes[] = {
       .run = HTTP_RUN_WORK,
       .params = params_optional,
       .metric = "move" },
+    { .methods = HTTP_GET, .path = "/flip", .handle = flip },
     { .methods = HTTP_GET, .path = "/big", .handle = big },
     { .methods = HTTP_GET, .path = "/hello", .handle = hello, .metric = "hello" },
     { .methods = HTTP_GET | HTTP_POST,

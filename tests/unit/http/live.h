@@ -13,7 +13,7 @@ struct live {
     struct metrics *metrics;
     struct log *log;
     int log_fd; /* what the server logged */
-    _Atomic int acquired, released;
+    _Atomic int acquired, released, flips;
     /* A gate that "/work/wait" handlers stand at. */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
