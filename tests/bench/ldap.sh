@@ -16,6 +16,6 @@ for i in range(2000):
     print(f"dn: uid=user{i},ou=People,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: user{i}\ncn: User {i}\n"
           f"sn: {i}\nmail: user{i}@example.org\nuserPassword: {{SSHA}}{ssha}\n")
 PYTHON
-"$fixture" start "$dir/slapd" --rsa --ldif "$dir/users.ldif" >"$dir/where"
+"$fixture" start "$dir/slapd" --rsa --san "DNS:localhost,DNS:$(hostname)" --ldif "$dir/users.ldif" >"$dir/where"
 value() { sed -n "s/^$1=//p" "$dir/where"; }
 "$1/tests/bench/connector/ldap_bench" "$(value ldap)" "$(value ldaps)" "$(value ca)" "$2"

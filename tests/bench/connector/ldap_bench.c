@@ -204,6 +204,20 @@ static struct connector *open_connector(struct arena *a, const struct connector_
     return c;
 }
 
+/* libldap checks the machine's own name where the URL says localhost: ldap.sh puts that into the certificate, too. Should it
+ * not match all the same, the reference runs without a check. */
+static bool raw_checks_certificates(const char *url, const char *ca) {
+    const int never = LDAP_OPT_X_TLS_NEVER;
+    (void)ldap_set_option(NULL, LDAP_OPT_X_TLS_CACERTFILE, ca);
+    LDAP *ld = raw_open(url, true);
+    if (ld == NULL) {
+        (void)ldap_set_option(NULL, LDAP_OPT_X_TLS_REQUIRE_CERT, &never);
+        return false;
+    }
+    (void)ldap_unbind_ext(ld, NULL, NULL);
+    return true;
+}
+
 int main(int argc, char **argv) {
     if (argc != 5) {
         (void)fprintf(stderr, "usage: ldap_bench PLAIN LDAPS CA RESULT.json\n");
@@ -214,8 +228,8 @@ int main(int argc, char **argv) {
     (void)snprintf(url[0], sizeof url[0], "ldap://%s", argv[1]);
     (void)snprintf(url[1], sizeof url[1], "ldaps://%s", argv[2]);
     (void)snprintf(tls, sizeof tls, "rootCA: %s", argv[3]);
-    if (ldap_set_option(NULL, LDAP_OPT_X_TLS_CACERTFILE, argv[3]) != LDAP_OPT_SUCCESS)
-        return 1;
+    if (!raw_checks_certificates(url[1], argv[3]))
+        (void)fprintf(stderr, "note: raw libldap runs without checking the certificate\n");
     AUTO_FREE(arena_free) struct arena *a = arena_new(1 << 20);
     const struct connector_env env = { .clock = clock_system(), .random = random_system() };
     AUTO_FREE(connector_close)
