@@ -21,7 +21,8 @@ enum {
     LDAP_BREAKER_FAILURES = 3,          /* in a row, until a server is left alone */
     LDAP_BREAKER_FIRST_MS = 500,        /* left alone at first; doubles with each further failure */
     LDAP_BREAKER_LAST_MS = 15000,
-    LDAP_PATIENCE_MS = 900,              /* a shorter wait in vain is no failure of the server */
+    LDAP_FRESH_MS = 100,    /* a connection used so lately is not looked at before it is used again */
+    LDAP_PATIENCE_MS = 900, /* a shorter wait in vain is no failure of the server */
     LDAP_SCRATCH_MAX = 64 * 1024 * 1024, /* bytes one login may keep of the directory's answers */
     LDAP_PROBE_MS = 1000,                /* what one login may lose to try a server that had failed */
 };

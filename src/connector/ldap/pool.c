@@ -187,10 +187,12 @@ static bool server_usable(struct ldap_pool *p, size_t i) {
 
 /* The most recently used sound connection to the server. */
 static bool pop_idle(struct ldap_pool *p, enum ldap_purpose purpose, size_t server, struct ldap_lease *ret) {
-    int64_t oldest = clock_mono_ms(p->o.clock) - p->o.config->idle_timeout_s * 1000;
+    int64_t now = clock_mono_ms(p->o.clock), oldest = now - p->o.config->idle_timeout_s * 1000;
     for (size_t i = p->idle_len[purpose]; i-- > 0;) {
         struct ldap_lease *l = &p->idle[purpose][i];
-        if (l->idle_since_ms < oldest || !ldap_conn_is_quiet(l->conn)) {
+        /* Looking costs a system call with the lock held; what was just in use hardly went away, and if so is replaced. */
+        bool look = now - l->idle_since_ms > LDAP_FRESH_MS;
+        if (l->idle_since_ms < oldest || (look && !ldap_conn_is_quiet(l->conn))) {
             drop_idle(p, purpose, i);
         } else if (l->server == server) {
             *ret = *l;
