@@ -45,6 +45,7 @@ static int line_of(const struct cfg_node *n, const char *key) {
     return cfg_node_line(child ? child : n);
 }
 
+PRINTF(5, 0)
 static void add_at(struct cfg_problems *p, bool warning, const struct cfg_node *n, const char *key,
                    const char *fmt, va_list args) {
     char text[CFG_TEXT_MAX];

@@ -27,10 +27,10 @@ static int hex_digit(char c) {
 }
 
 static double hex_number(struct enforcer_str s) {
-    double n = s.len == 0 ? NAN : 0;
+    double n = s.len == 0 ? (double)NAN : 0;
     for (size_t i = 0; i < s.len; i++) {
         if (hex_digit(s.ptr[i]) < 0)
-            return NAN;
+            return (double)NAN;
         n = n * 16 + hex_digit(s.ptr[i]);
     }
     return n;
