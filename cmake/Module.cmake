@@ -2,7 +2,9 @@
 
 function(tkeauth_compile_options target)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE TKEAUTH_VERSION="${PROJECT_VERSION}")
-  target_compile_options(${target} PRIVATE ${TKEAUTH_WARNINGS} ${TKEAUTH_HARDENING})
+  # A log line names the place of an error as src/x/y.c, wherever it was built.
+  target_compile_options(${target} PRIVATE ${TKEAUTH_WARNINGS} ${TKEAUTH_HARDENING}
+                         -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
   target_link_options(${target} PRIVATE ${TKEAUTH_HARDENING_LINK})
 endfunction()
 

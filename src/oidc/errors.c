@@ -96,7 +96,7 @@ static const char *page_key_of(unsigned status) {
     switch (status) {
     case 403: return "forbidden";
     case 404: return "not_found";
-    case 429:
+    case 429: return "throttled";
     case 503: return "unavailable";
     default: return status >= 500 ? "internal" : "bad_request";
     }

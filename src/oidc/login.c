@@ -139,6 +139,23 @@ static struct str back_path(const struct oidc_provider *p, const struct http_req
     return path.failed ? STR_NULL : arena_str(req->arena, strbuf_str(&path));
 }
 
+/* The redirect after this form leads to the client, and Chromium holds form-action against it: a native application's own scheme
+ * (RFC 8252 7.1) must be let through, for this page alone. */
+static void allow_private_scheme(const struct oidc_provider *p, const struct auth_request *auth,
+                                 struct http_response *res) {
+    struct url url;
+    struct err err;
+    AUTO(strbuf_done) struct strbuf csp = STRBUF(2048);
+    if (url_parse(auth->redirect_uri, &url, &err) != ERR_OK || str_eq(url.scheme, STR("https")) ||
+        str_eq(url.scheme, STR("http")))
+        return;
+    strbuf_adds(
+        &csp,
+        web_csp(p->web)); /* ends with form-action; a scheme holds no blank or semicolon (RFC 3986 3.1) */
+    strbuf_addf(&csp, " %.*s:", STR_FMT(url.scheme));
+    http_set_header(res, "Content-Security-Policy", strbuf_str(&csp));
+}
+
 static enum err_code render_form(const struct oidc_provider *p, const struct http_request *req,
                                  struct http_response *res, const struct login_context *c,
                                  const struct form_state *form, struct err *err) {
@@ -173,7 +190,10 @@ static enum err_code render_form(const struct oidc_provider *p, const struct htt
         http_set_header(res, "Retry-After", STR("5"));
     } else if (form->outcome == ATTEMPT_BLOCKED)
         http_status(res, 403);
-    return page_render(p, req, res, "login", page_language(p, req, c->auth.ui_locales), values, err);
+    enum err_code rc = page_render(p, req, res, "login", page_language(p, req, c->auth.ui_locales), values,
+                                   err);
+    allow_private_scheme(p, &c->auth, res);
+    return rc;
 }
 
 enum err_code oidc_login_form(void *app, const struct http_request *req, struct http_response *res,

@@ -50,10 +50,13 @@ static void choose_return(const struct http_request *req, struct logout *l) {
 
 static enum err_code logged_out_page(const struct oidc_provider *p, const struct http_request *req,
                                      struct http_response *res, const struct logout *l, struct err *err) {
+    /* The page links to http(s) only; to a native application the redirect leads, or nothing. */
+    bool linkable = str_starts_with(l->return_to, STR("https://")) ||
+                    str_starts_with(l->return_to, STR("http://"));
     struct str name = l->client == NULL ? STR_NULL : l->client->name.len ? l->client->name : l->client->id;
     const struct web_value values[] = {
         { .name = "client", .text = name },
-        { .name = "return_href", .text = l->return_to },
+        { .name = "return_href", .text = linkable ? l->return_to : STR_NULL },
         { .name = NULL },
     };
     return page_render(p, req, res, "logged_out", page_language(p, req, http_param(req, "ui_locales")),

@@ -356,6 +356,16 @@ static enum err_code reload_tls(struct server *s, struct err *err) {
     return ERR_OK;
 }
 
+static void warn_of_restart_keys(const struct server *s, const struct generation *next) {
+    struct cfg_problems problems;
+    struct err err;
+    if (cfg_problems_init(&problems, &err) != ERR_OK)
+        return;
+    cfg_reload_warnings(config_fields, s->generation->config, next->config, &problems);
+    report_problems(s, &problems);
+    cfg_problems_done(&problems);
+}
+
 static void reload(struct server *s, const char *why) {
     struct generation *next = NULL;
     struct err err = { 0 };
@@ -363,6 +373,7 @@ static void reload(struct server *s, const char *why) {
     enum err_code rc = load_generation(s, &next, &err);
     if (rc == ERR_OK) {
         struct generation *old = s->generation;
+        warn_of_restart_keys(s, next);
         s->generation = next;
         rc = rebuild(s, &err);
         if (rc != ERR_OK)

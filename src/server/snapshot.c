@@ -125,15 +125,6 @@ bool server_snapshot_is_stale(const struct server_snapshot *s, int64_t now) {
     return !jwks.failed && !str_eq(strbuf_str(&jwks), s->oidc.jwks_json);
 }
 
-static const char *password_connector(const struct config *c) {
-    if (c->oauth2.password_connector != NULL)
-        return c->oauth2.password_connector;
-    if (c->auth.password_grant_conn_id != NULL)
-        return c->auth.password_grant_conn_id;
-    /* TKEStack's gateway client logs in at the first tenant. */
-    return c->auth.init_client_secret.ptr != NULL ? c->auth.init_tenant_id : NULL;
-}
-
 enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct server_snapshot **ret,
                                   struct err *err) {
     struct server_snapshot *s = calloc(1, sizeof *s);
@@ -165,7 +156,7 @@ enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct serve
     p->metrics = in->parts->metrics;
     p->connectors = g->connectors;
     p->connector_count = g->connector_count;
-    p->password_connector = str_of(password_connector(g->config));
+    p->password_connector = str_of(g->config->oauth2.password_connector);
     p->always_show_login_screen = g->config->oauth2.always_show_login_screen;
     p->groups_bytes_max = GROUPS_BYTES_MAX;
     p->secure_cookies = str_starts_with(g->issuer, STR("https://"));
