@@ -307,6 +307,11 @@ static void check_attr(struct checker *k, const struct cfg_node *n, const char *
         cfg_problem_at(k->problems, n, key, "\"%s\" is no attribute name", attr);
 }
 
+static void check_match(struct checker *k, const struct cfg_node *n, const char *key, const char *name) {
+    if (name != NULL && !ldap_filter_name_ok(str_of(name)))
+        cfg_problem_at(k->problems, n, key, "\"%s\" is no attribute name", name);
+}
+
 static void check_hosts(struct checker *k, const struct ldap_config *c) {
     AUTO_FREE(arena_free) struct arena *a = arena_new(64 * 1024);
     struct ldap_host host;
@@ -358,13 +363,13 @@ static void check_groups(struct checker *k, const struct ldap_group_search_confi
     check_filter(k, k->groups, g->filter);
     check_attr(k, k->groups, "nameAttr", g->name_attr);
     check_attr(k, k->groups, "userAttr", g->user_attr);
-    check_attr(k, k->groups, "groupAttr", g->group_attr);
-    check_attr(k, k->groups, "recursionGroupAttr", g->recursion_group_attr);
+    check_match(k, k->groups, "groupAttr", g->group_attr);
+    check_match(k, k->groups, "recursionGroupAttr", g->recursion_group_attr);
     const struct ldap_matcher_config *m = g->user_matchers.items;
     for (size_t i = 0; i < g->user_matchers.len; i++) {
         check_attr(k, k->groups, "userMatchers", m[i].user_attr);
-        check_attr(k, k->groups, "userMatchers", m[i].group_attr);
-        check_attr(k, k->groups, "userMatchers", m[i].recursion_group_attr);
+        check_match(k, k->groups, "userMatchers", m[i].group_attr);
+        check_match(k, k->groups, "userMatchers", m[i].recursion_group_attr);
     }
     if ((g->user_attr != NULL) != (g->group_attr != NULL))
         cfg_problem_at(k->problems, k->groups, g->user_attr != NULL ? "userAttr" : "groupAttr",

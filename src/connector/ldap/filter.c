@@ -71,6 +71,26 @@ bool ldap_attr_name_ok(struct str name) {
     return true;
 }
 
+static bool matching_rule_ok(struct str name) {
+    struct str attr, rest, part;
+    bool more = str_cut(name, ':', &attr, &rest), rule = false, dn = false;
+    bool ok = attr.len == 0 || ldap_attr_name_ok(attr);
+    while (ok && more) {
+        more = str_cut(rest, ':', &part, &rest);
+        if (!dn && !rule && str_eq_nocase(part, STR("dn")))
+            dn = true;
+        else
+            ok = !rule && oid_ok(part) && (rule = true);
+    }
+    return ok && (attr.len > 0 || rule);
+}
+
+bool ldap_filter_name_ok(struct str name) {
+    if (!str_ends_with(name, STR(":")))
+        return ldap_attr_name_ok(name);
+    return matching_rule_ok(str_sub(name, 0, name.len - 1));
+}
+
 /* An assertion value up to its ')': escapes complete, text UTF-8. `stars`: '*' may stand in it (substrings). */
 static enum err_code value(struct parser *p, bool stars) {
     size_t start = p->pos;
@@ -97,17 +117,7 @@ static enum err_code value(struct parser *p, bool stars) {
 
 /* attr:=v  attr:dn:=v  attr:rule:=v  attr:dn:rule:=v  :rule:=v  :dn:rule:=v; `name` is what stands before ":=". */
 static enum err_code extensible(struct parser *p, struct str name, size_t start) {
-    struct str attr, rest, part;
-    bool more = str_cut(name, ':', &attr, &rest), rule = false, dn = false;
-    bool ok = attr.len == 0 || ldap_attr_name_ok(attr);
-    while (ok && more) {
-        more = str_cut(rest, ':', &part, &rest);
-        if (!dn && !rule && str_eq_nocase(part, STR("dn")))
-            dn = true;
-        else
-            ok = !rule && oid_ok(part) && (rule = true);
-    }
-    if (!ok || (attr.len == 0 && !rule))
+    if (!matching_rule_ok(name))
         return err_set(p->err, ERR_INVALID, "position %zu: \"%.*s\" is no attribute with a matching rule",
                        start + 1, STR_FMT(str_sub(name, 0, 64)));
     strbuf_add(p->out, name);

@@ -90,6 +90,43 @@ static void what_is_right_is_taken_without_asking_anybody(void **state) {
     }
 }
 
+static void the_example_is_taken(void **state) {
+    (void)state;
+    AUTO(rig_close) struct rig r = { 0 };
+    AUTO(strbuf_done) struct strbuf text = STRBUF(1 << 16);
+    struct err err = { 0 };
+    assert_ok(file_read("config/ldap.json", 1 << 16, &text, &err));
+    /* Only the two files it names are missing here. */
+    const char *problems = rig_problems(&r, "ldap", strbuf_c(&text));
+    assert_non_null(strstr(problems, "rootCA"));
+    assert_non_null(strstr(problems, "bindPW"));
+    for (size_t i = 0; i < r.problems.len; i++)
+        if (strstr(r.problems.items[i].path, "rootCA") == NULL &&
+            strstr(r.problems.items[i].path, "bindPW") == NULL)
+            fail_msg("%s", problems);
+}
+
+static void has_keys(const char *page, const char *prefix, const struct cfg_field *fields) {
+    for (const struct cfg_field *f = fields; f->type != CFG_END; f++) {
+        char key[128];
+        (void)snprintf(key, sizeof key, "`%s%s`", prefix, f->key);
+        if (f->type == CFG_TABLE && strcmp(f->key, "kerberos") != 0) {
+            (void)snprintf(key, sizeof key, "%s.", f->key);
+            has_keys(page, key, f->fields);
+        } else if (strstr(page, key) == NULL) {
+            fail_msg("docs/ldap.md does not explain %s", key);
+        }
+    }
+}
+
+static void every_key_is_explained(void **state) {
+    (void)state;
+    AUTO(strbuf_done) struct strbuf text = STRBUF(1 << 16);
+    struct err err = { 0 };
+    assert_ok(file_read("docs/ldap.md", 1 << 16, &text, &err));
+    has_keys(strbuf_c(&text), "", ldap_config_fields);
+}
+
 static void a_password_may_come_from_a_file(void **state) {
     (void)state;
     char path[] = "/tmp/tke-auth-bindpw-XXXXXX", yaml[256];
@@ -147,6 +184,8 @@ int main(void) {
         cmocka_unit_test(what_is_wrong_is_said_with_key_and_reason),
         cmocka_unit_test(every_problem_is_told_at_once),
         cmocka_unit_test(what_is_right_is_taken_without_asking_anybody),
+        cmocka_unit_test(the_example_is_taken),
+        cmocka_unit_test(every_key_is_explained),
         cmocka_unit_test(a_password_may_come_from_a_file),
         cmocka_unit_test(the_port_follows_from_how_tls_is_used),
         cmocka_unit_test(hosts_are_split_from_ports),

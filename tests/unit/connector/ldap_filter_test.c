@@ -131,6 +131,20 @@ static void a_broken_filter_is_refused_with_its_place(void **state) {
     }
 }
 
+static void a_name_with_a_matching_rule_can_stand_in_a_filter(void **state) {
+    (void)state;
+    static const char *const good[] = { "member", "member:1.2.840.113556.1.4.1941:", "member:dn:",
+                                        "a:caseExactMatch:", ":1.2.3:" };
+    static const char *const bad[] = { "",   ":",         "::",  "a=b", "member:1.2.840.113556.1.4.1941",
+                                       "a>", "a:dn:b:c:", "a(b", "a)",  "a*",
+                                       "a:=" };
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_true(ldap_filter_name_ok(str_of(good[i])));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (ldap_filter_name_ok(str_of(bad[i])))
+            fail_msg("%s was taken", bad[i]);
+}
+
 static void a_nul_byte_is_refused(void **state) {
     (void)state;
     AUTO(strbuf_done) struct strbuf out = STRBUF(LDAP_FILTER_MAX);
@@ -159,6 +173,7 @@ int main(void) {
         cmocka_unit_test(every_form_of_rfc_4515_is_taken),
         cmocka_unit_test(blanks_between_parts_are_left_out_and_those_in_values_stay),
         cmocka_unit_test(a_broken_filter_is_refused_with_its_place),
+        cmocka_unit_test(a_name_with_a_matching_rule_can_stand_in_a_filter),
         cmocka_unit_test(a_nul_byte_is_refused),
         cmocka_unit_test(nesting_and_length_have_an_end),
     };

@@ -166,6 +166,16 @@ static void the_older_single_matcher(void **state) {
     assert_groups(rig_ok(&r, "john", "bar"), GROUPS("admins"));
 }
 
+static void a_matcher_may_name_a_matching_rule(void **state) {
+    (void)state;
+    AUTO(rig_close) struct rig r = { 0 };
+    open_with(
+        &r, USERS("GroupQuery"),
+        GROUPS_IN(
+            "GroupQuery") ", userMatchers: [{userAttr: DN, groupAttr: 'member:distinguishedNameMatch:'}]");
+    assert_groups(rig_ok(&r, "jane", "foo"), GROUPS("admins", "developers"));
+}
+
 static void nested_groups_and_circles(void **state) {
     (void)state;
     AUTO(rig_close) struct rig r = { 0 };
@@ -773,6 +783,7 @@ int main(void) {
         cmocka_unit_test(the_group_filter_counts_without_a_user_filter_too),
         cmocka_unit_test(several_matchers),
         cmocka_unit_test(the_older_single_matcher),
+        cmocka_unit_test(a_matcher_may_name_a_matching_rule),
         cmocka_unit_test(nested_groups_and_circles),
         cmocka_unit_test(ldaps_and_starttls),
         cmocka_unit_test(ca_as_data),
