@@ -337,12 +337,12 @@ http {{
         self.process.wait(START_TIMEOUT)
 
 
-def node(script, *args, ca=None, timeout=120, env=None):
+def node(script, *args, ca=None, timeout=120, env=None, stdin=None):
     """Runs clients/SCRIPT with Node.js; its last line of output is JSON."""
     full_env = dict(os.environ, **(env or {}))
     if ca:
         full_env["NODE_EXTRA_CA_CERTS"] = ca
     done = subprocess.run(["node", str(ROOT / "tests/blackbox/clients" / script), *map(str, args)], capture_output=True, text=True,
-                          timeout=timeout, env=full_env, cwd=ROOT / "tests/blackbox")
+                          timeout=timeout, env=full_env, cwd=ROOT / "tests/blackbox", input=stdin)
     assert done.returncode == 0, f"{script}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return json.loads(done.stdout.strip().splitlines()[-1])
