@@ -220,7 +220,9 @@ static void add_common_headers(struct exchange *ex) {
     date_now(ex->server, ex->date);
     response_default_header(res, "Date", str_of(ex->date));
     response_default_header(res, "X-Content-Type-Options", STR("nosniff"));
-    response_default_header(res, "Referrer-Policy", STR("no-referrer"));
+    /* Never a path or query. Not "no-referrer": browsers then post our own forms with "Origin: null" (Fetch standard, "append a request
+     * Origin header"), and over plain HTTP, where they send no Sec-Fetch-Site, that is all that tells our form from a foreign one. */
+    response_default_header(res, "Referrer-Policy", STR("strict-origin"));
     response_default_header(res, "X-Frame-Options", STR("DENY"));
     if (ex->req.is_tls)
         response_default_header(res, "Strict-Transport-Security", STR("max-age=31536000; includeSubDomains"));

@@ -296,10 +296,16 @@ def seed_connector(slapd, **changes):
 class Nginx:
     """A reverse proxy that keeps the browser's Host, as the platform's gateway does (contract 6.7)."""
 
-    def __init__(self, folder, daemon):
+    def __init__(self, folder, daemon, tls=False):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
+        certificate = ""
+        if tls:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+                            "-subj", "/CN=console.example", "-addext", "subjectAltName=DNS:console.example",
+                            "-keyout", str(self.folder / "key.pem"), "-out", str(self.folder / "cert.pem")], check=True, capture_output=True)
+            certificate = f"ssl_certificate {self.folder}/cert.pem; ssl_certificate_key {self.folder}/key.pem;"
         (self.folder / "nginx.conf").write_text(f"""
 daemon off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error.log;
 events {{ worker_connections 256; }}
@@ -308,7 +314,8 @@ http {{
   client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy; fastcgi_temp_path {self.folder}/f;
   uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
   server {{
-    listen 127.0.0.1:{self.port};
+    listen 127.0.0.1:{self.port}{" ssl" if tls else ""};
+    {certificate}
     location /oidc/ {{
       proxy_pass https://127.0.0.1:{daemon.port};
       proxy_http_version 1.1;

@@ -39,7 +39,7 @@ static void a_route_answers_with_security_headers(void **state) {
     assert_string_equal(a.body, "hello");
     assert_string_equal(answer_header(&a, "Content-Type"), "text/plain");
     assert_string_equal(answer_header(&a, "X-Content-Type-Options"), "nosniff");
-    assert_string_equal(answer_header(&a, "Referrer-Policy"), "no-referrer");
+    assert_string_equal(answer_header(&a, "Referrer-Policy"), "strict-origin");
     assert_string_equal(answer_header(&a, "X-Frame-Options"), "DENY");
     assert_string_equal(answer_header(&a, "Strict-Transport-Security"), "");
     assert_string_equal(answer_header(&a, "Cache-Control"), "");
