@@ -214,7 +214,8 @@ struct config {
     struct cfg_list connectors;       /* struct config_connector */
     const char *state_dir;            /* where files without a name of their own go */
     struct cfg_strings
-        files; /* read along with this file: secrets, certificates, ldap.json and what it names; to be watched */
+        files; /* read along with this file: secrets, certificates, ldap.json and what it names; to be watched. Not the files of
+                * rules: authz_reload follows them */
 };
 extern const struct cfg_field config_fields[];
 

@@ -15,15 +15,22 @@ struct spec {
     size_t list_len, list_cap;
 };
 
+static bool read_name(struct scan *s, void *dest) {
+    struct str *name = dest;
+    if (!scan_string(s, name))
+        return false;
+    return name->len <= REVIEW_NAME_MAX || scan_fail(s, ERR_LIMIT, "a name that is too long");
+}
+
 /* fieldSelector and labelSelector narrow what is asked; we decide about the whole, so they are only checked to be JSON. */
 static const struct scan_field resource_fields[] = {
-    { STR("verb"), offsetof(struct authz_attributes, verb), scan_string },
-    { STR("group"), offsetof(struct authz_attributes, api_group), scan_string },
-    { STR("version"), offsetof(struct authz_attributes, version), scan_string },
-    { STR("resource"), offsetof(struct authz_attributes, resource), scan_string },
-    { STR("subresource"), offsetof(struct authz_attributes, subresource), scan_string },
-    { STR("name"), offsetof(struct authz_attributes, name), scan_string },
-    { STR("namespace"), offsetof(struct authz_attributes, namespace), scan_string },
+    { STR("verb"), offsetof(struct authz_attributes, verb), read_name },
+    { STR("group"), offsetof(struct authz_attributes, api_group), read_name },
+    { STR("version"), offsetof(struct authz_attributes, version), read_name },
+    { STR("resource"), offsetof(struct authz_attributes, resource), read_name },
+    { STR("subresource"), offsetof(struct authz_attributes, subresource), read_name },
+    { STR("name"), offsetof(struct authz_attributes, name), read_name },
+    { STR("namespace"), offsetof(struct authz_attributes, namespace), read_name },
 };
 
 static bool read_attributes(struct scan *s, struct authz_attributes *at) {
@@ -39,8 +46,8 @@ static bool read_resource(struct scan *s, void *dest) {
 
 static bool read_path(struct scan *s, void *dest) {
     static const struct scan_field fields[] = {
-        { STR("path"), offsetof(struct authz_attributes, resource), scan_string },
-        { STR("verb"), offsetof(struct authz_attributes, verb), scan_string },
+        { STR("path"), offsetof(struct authz_attributes, resource), read_name },
+        { STR("verb"), offsetof(struct authz_attributes, verb), read_name },
     };
     struct spec *spec = dest;
     spec->has_path = true;
@@ -85,8 +92,8 @@ static bool append_extra(struct scan *s, struct str key, void *ctx) {
 static bool read_extra(struct scan *s, void *dest) { return scan_members(s, append_extra, dest); }
 
 static const struct scan_field access_spec_fields[] = {
-    { STR("user"), offsetof(struct spec, user), scan_string },
-    { STR("uid"), offsetof(struct spec, uid), scan_string },
+    { STR("user"), offsetof(struct spec, user), read_name },
+    { STR("uid"), offsetof(struct spec, uid), read_name },
     { STR("groups"), offsetof(struct spec, groups), scan_string_array }, /* v1 */
     { STR("group"), offsetof(struct spec, groups), scan_string_array },  /* v1beta1, and the platform's own */
     { STR("extra"), 0, read_extra },
@@ -130,6 +137,8 @@ static enum err_code check_access(const struct spec *spec, struct err *err) {
     if (!spec->has_resource && !spec->has_path && !spec->has_list)
         return err_set(err, ERR_INVALID,
                        "spec has none of resourceAttributes, nonResourceAttributes, resourceAttributesList");
+    if (spec->list_len > 1 && spec->list_len * spec->groups.len > REVIEW_WORK_MAX)
+        return err_set(err, ERR_LIMIT, "too many groups for so many questions: ask in several reviews");
     return ERR_OK;
 }
 
@@ -145,6 +154,7 @@ enum err_code access_review_parse(struct arena *a, struct str body, struct acces
     if (b == NULL)
         return err_set(err, ERR_NOMEM, "a review");
     b->spec.groups.max = REVIEW_GROUPS_MAX;
+    b->spec.groups.item_max = REVIEW_NAME_MAX;
     struct scan s;
     scan_init(&s, a, body);
     if (scan_object(&s, fields, ARRAY_LEN(fields), b))

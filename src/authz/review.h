@@ -6,6 +6,8 @@
 enum {
     REVIEW_GROUPS_MAX = 65536, /* fill a body of 1 MB, which must be answered */
     REVIEW_EXTRA_MAX = 256,    /* keys */
+    REVIEW_NAME_MAX = 16384,   /* bytes of a user, a group or an attribute: all are matched against rules */
+    REVIEW_WORK_MAX = 262144,  /* questions of a list times groups: the event loop answers them in one go */
     REVIEW_AUDIENCES_MAX = 256,
 };
 

@@ -424,6 +424,8 @@ static bool append_string(struct scan *s, void *ctx) {
     list->items = grown;
     if (!scan_string(s, &list->items[list->len]))
         return false;
+    if (list->item_max != 0 && list->items[list->len].len > list->item_max)
+        return scan_fail(s, ERR_LIMIT, "a string that is too long");
     list->len++;
     return true;
 }

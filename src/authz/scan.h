@@ -41,7 +41,8 @@ bool scan_array(struct scan *s, bool (*each)(struct scan *s, void *ctx), void *c
 struct scan_strings {
     struct str *items;
     size_t len, cap;
-    size_t max; /* more is ERR_LIMIT */
+    size_t max;      /* more is ERR_LIMIT */
+    size_t item_max; /* bytes of one of them; 0: any */
 };
 /* An array of strings, appended. */
 bool scan_string_array(struct scan *s, void *strings_dest);

@@ -95,6 +95,9 @@ static bool names_a_file(const struct cfg_node *n) {
     /* Ours to write, not to read. */
     if (str_eq(key, STR("audit_file")) || str_eq(key, STR("keyFile")))
         return false;
+    /* Rules: authz follows them by itself, without a reload of everything else. */
+    if (str_eq(key, STR("policy_file")) || str_eq(key, STR("model_file")))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (str_eq(key, str_of(others[i])))
             return true;

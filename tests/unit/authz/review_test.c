@@ -206,6 +206,46 @@ static void too_many_elements_are_refused_and_as_many_as_fit_are_not(void **stat
         }
 }
 
+static void names_are_limited(void **state) {
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"spec\":{\"user\":\"%s\"," ASKED "}}",
+        "{\"spec\":{\"user\":\"u\",\"groups\":[\"a\",\"%s\"]," ASKED "}}",
+        "{\"spec\":{\"user\":\"u\",\"resourceAttributes\":{\"name\":\"%s\"}}}",
+        "{\"spec\":{\"user\":\"u\",\"nonResourceAttributes\":{\"path\":\"%s\"}}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
+        for (unsigned extra = 0; extra <= 1; extra++) {
+            AUTO(strbuf_done) struct strbuf name = STRBUF(1 << 20), body = STRBUF(1 << 20);
+            repeated(&name, "x", REVIEW_NAME_MAX + extra);
+            const char *hole = strstr(bodies[i], "%s");
+            strbuf_add(&body, (struct str) { bodies[i], (size_t)(hole - bodies[i]) });
+            strbuf_add(&body, strbuf_str(&name));
+            strbuf_adds(&body, hole + 2);
+            struct err err = { 0 };
+            struct access_review r;
+            AUTO_FREE(arena_free) struct arena *a = arena_new(1 << 20);
+            assert_int_equal(access_review_parse(a, strbuf_str(&body), &r, &err), extra ? ERR_LIMIT : ERR_OK);
+        }
+}
+
+/* The loop would be busy for seconds with thousands of questions about somebody with thousands of groups. */
+static void many_groups_leave_room_for_few_questions(void **state) {
+    (void)state;
+    for (unsigned extra = 0; extra <= 1; extra++) {
+        AUTO(strbuf_done) struct strbuf body = STRBUF(AUTHZ_BODY_MAX);
+        strbuf_adds(&body, "{\"spec\":{\"user\":\"u\",\"groups\":[\"g\"");
+        repeated(&body, ",\"g\"", 1023);
+        strbuf_adds(&body, "],\"resourceAttributesList\":[{}");
+        repeated(&body, ",{}", REVIEW_WORK_MAX / 1024 - 1 + extra);
+        strbuf_adds(&body, "]}}");
+        struct err err = { 0 };
+        struct access_review r;
+        AUTO_FREE(arena_free) struct arena *a = arena_new(64 << 20);
+        assert_int_equal(access_review_parse(a, strbuf_str(&body), &r, &err), extra ? ERR_LIMIT : ERR_OK);
+    }
+}
+
 static void no_memory_is_reported_as_such(void **state) {
     (void)state;
     const struct str body = STR(
@@ -321,6 +361,8 @@ int main(void) {
         cmocka_unit_test(unknown_fields_of_any_shape_are_skipped),
         cmocka_unit_test(nesting_is_limited),
         cmocka_unit_test(too_many_elements_are_refused_and_as_many_as_fit_are_not),
+        cmocka_unit_test(names_are_limited),
+        cmocka_unit_test(many_groups_leave_room_for_few_questions),
         cmocka_unit_test(no_memory_is_reported_as_such),
         cmocka_unit_test(a_token_review_is_read),
         cmocka_unit_test(mutated_bodies_are_judged_as_jansson_judges_them),

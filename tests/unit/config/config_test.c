@@ -317,7 +317,8 @@ static void ldap_json_with_tabs_is_read_and_watched(void **state) {
                   "\"admin\"\n}\n"));
     (void)snprintf(yaml, sizeof yaml,
                    ISSUER "auth: {init_tenant_type: ldap, ldap_config_file: %s}\n"
-                          "log: {audit_file: /a}\nsecure_serving: {client_ca_file: /b}\n",
+                          "log: {audit_file: /a}\nsecure_serving: {client_ca_file: /b}\n"
+                          "casbin: {model_file: /c, policy_file: /d}\n", /* authz follows these by itself */
                    path);
     assert_int_equal(load(f, yaml), ERR_OK);
     const struct cfg_strings *files = &f->config->files;
