@@ -20,7 +20,15 @@ struct fast {
     /* The key being looked up; [0] is the role if there is one. */
     struct enforcer_str values[ENF_KEY_FIELDS_MAX];
     uint64_t hashes[ENF_KEY_FIELDS_MAX];
-    const struct enf_bucket *seen[SEEN]; /* several paths lead to a role: its rules are asked once */
+    struct enf_entry *seen[SEEN]; /* several paths lead to a role: its bucket is asked once */
+    /* Roles met whose rules are still to be looked up, together. */
+    struct {
+        struct enforcer_str role;
+        uint64_t hash;
+        const struct enf_atom *atom;
+    } waiting[ENF_HAMT_MANY];
+    size_t waiting_len;
+    uint64_t tag; /* of the value that the first check matches */
     char room[2][FOLD_ROOM];
 };
 
@@ -62,6 +70,7 @@ static enum enforcer_status prepare(struct fast *f) {
             return enf_nomem(f->err);
         f->folded[i] = enf_str(out, enf_fold(value, out));
     }
+    f->tag = f->m->tagged ? enf_value_tag(f->folded[f->m->check[0]]) : 0;
     const struct enf_policy *p = f->q->policy;
     for (size_t k = 0; k < p->key_len; k++) {
         f->values[k] = request_text(f->q, f->m->key_r[k]);
@@ -130,12 +139,15 @@ static bool ask_rule(struct fast *f, const struct enforcer_rule *r) {
 static bool ask_bucket(struct fast *f, const struct enf_bucket *b) {
     struct enf_cursor c;
     enf_cursor_init(&c, b->rules);
+    size_t tags = f->m->tagged ? b->tags_len : 0; /* all of a list that is one run, or none */
     for (;;) {
         size_t n = 0;
         void *const *run = enf_cursor_run(&c, &n);
         if (n == 0)
             return true;
         for (size_t i = 0; i < n; i++) {
+            if (i < tags && enf_tag_excludes(b->tags[i], f->tag))
+                continue;
             if (enf_verdict_past(f->v, run[i]))
                 return true;
             if (!ask_rule(f, run[i]))
@@ -144,27 +156,74 @@ static bool ask_bucket(struct fast *f, const struct enf_bucket *b) {
     }
 }
 
-/* The rules of one role (or of the plain key): visitor of enf_roles_each. */
+/* Asks memory for a bucket's rules, and for the field that is looked at first. */
+static void fetch_rules(const struct fast *f, const struct enf_bucket *b, bool fields) {
+    struct enf_cursor c;
+    size_t n = 0;
+    enf_cursor_init(&c, b->rules);
+    void *const *run = enf_cursor_run(&c, &n);
+    size_t p = f->m->check_len > 0 ? f->m->clauses[f->m->check[0]].p : 0;
+    size_t tags = f->m->tagged ? b->tags_len : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i < tags && enf_tag_excludes(b->tags[i], f->tag))
+            continue;
+        const struct enforcer_rule *r = run[i];
+        __builtin_prefetch(fields ? (const void *)enf_rule_atom(r, p) : (const void *)r);
+    }
+}
+
+/* The rules of the roles waiting. False: nothing more to do. */
+static bool ask_waiting(struct fast *f) {
+    const struct enf_policy *p = f->q->policy;
+    struct enf_bucket_key keys[ENF_HAMT_MANY];
+    const void *key_list[ENF_HAMT_MANY];
+    uint64_t hashes[ENF_HAMT_MANY];
+    struct enf_entry *found[ENF_HAMT_MANY];
+    struct enforcer_str values[ENF_HAMT_MANY][ENF_KEY_FIELDS_MAX];
+    const struct enf_atom *atoms[ENF_HAMT_MANY][ENF_KEY_FIELDS_MAX] = { { NULL } };
+    size_t len = f->waiting_len, buckets = 0;
+    if (len == 0)
+        return true;
+    f->waiting_len = 0;
+    for (size_t i = 0; i < len; i++) {
+        values[i][0] = f->waiting[i].role;
+        atoms[i][0] = f->waiting[i].atom;
+        hashes[i] = enf_bucket_hash(0, f->waiting[i].hash);
+        for (size_t k = 1; k < p->key_len; k++) {
+            values[i][k] = f->values[k];
+            hashes[i] = enf_bucket_hash(hashes[i], f->hashes[k]);
+        }
+        keys[i] = (struct enf_bucket_key) { p->key_len, values[i], atoms[i] };
+        key_list[i] = &keys[i];
+    }
+    enf_hamt_find_many(&f->section->index, &f->q->snapshot->owner->tables.bucket_ops, len, hashes, key_list,
+                       found);
+    for (size_t i = 0; i < len; i++) {
+        if (found[i] == NULL)
+            continue;
+        struct enf_entry **seen = &f->seen[((uintptr_t)found[i] >> 4) % SEEN];
+        if (*seen != found[i]) {
+            found[buckets++] = *seen = found[i];
+            __builtin_prefetch(((const struct enf_bucket *)found[i])->rules);
+            __builtin_prefetch(((const struct enf_bucket *)found[i])->tags);
+        }
+    }
+    for (int fields = 0; fields < 2; fields++)
+        for (size_t i = 0; i < buckets; i++)
+            fetch_rules(f, (const struct enf_bucket *)found[i], fields == 1);
+    for (size_t i = 0; i < buckets; i++)
+        if (!ask_bucket(f, (const struct enf_bucket *)found[i]))
+            return false;
+    return true;
+}
+
+/* A role (or the plain key) whose rules are candidates: visitor of enf_roles_each. */
 static bool ask_key(void *ctx, struct enforcer_str role, uint64_t hash, const struct enf_atom *atom) {
     struct fast *f = ctx;
-    const struct enf_policy *p = f->q->policy;
-    const struct enf_atom *atoms[ENF_KEY_FIELDS_MAX] = { atom };
-    struct enforcer_str values[ENF_KEY_FIELDS_MAX];
-    uint64_t h = enf_bucket_hash(0, hash);
-    values[0] = role;
-    for (size_t k = 1; k < p->key_len; k++) {
-        values[k] = f->values[k];
-        h = enf_bucket_hash(h, f->hashes[k]);
-    }
-    struct enf_bucket_key key = { p->key_len, values, atoms };
-    const struct enf_bucket *b = enf_bucket_find(&f->q->snapshot->owner->tables, f->section, h, &key);
-    if (b == NULL)
-        return true;
-    const struct enf_bucket **seen = &f->seen[((uintptr_t)b >> 4) % SEEN];
-    if (*seen == b)
-        return true;
-    *seen = b;
-    return ask_bucket(f, b);
+    f->waiting[f->waiting_len].role = role;
+    f->waiting[f->waiting_len].hash = hash;
+    f->waiting[f->waiting_len].atom = atom;
+    return ++f->waiting_len < ENF_HAMT_MANY || ask_waiting(f);
 }
 
 static enum enforcer_status ask_roles(struct fast *f) {
@@ -182,6 +241,9 @@ static enum enforcer_status ask_roles(struct fast *f) {
                                                  ask_key, f, f->scratch, &stopped, f->err);
         if (rc != ENFORCER_OK || stopped)
             return rc != ENFORCER_OK ? rc : f->status;
+        /* What waits may be named by memory of this walk. */
+        if (!ask_waiting(f))
+            return f->status;
     }
     return ENFORCER_OK;
 }
@@ -197,6 +259,7 @@ enum enforcer_status enf_decide_compiled(const struct enf_question *q, struct en
     f.v = v;
     f.err = err;
     f.status = ENFORCER_OK;
+    f.waiting_len = 0;
     f.eval = (struct enf_eval) { .snapshot = q->snapshot,
                                  .model = q->model,
                                  .request = q->request,
@@ -208,7 +271,7 @@ enum enforcer_status enf_decide_compiled(const struct enf_question *q, struct en
     if (rc == ENFORCER_OK && q->policy->key_role)
         rc = ask_roles(&f);
     else if (rc == ENFORCER_OK)
-        rc = ask_key(&f, f.values[0], f.hashes[0], NULL) ? ENFORCER_OK : f.status;
+        rc = ask_key(&f, f.values[0], f.hashes[0], NULL) && ask_waiting(&f) ? ENFORCER_OK : f.status;
     enf_scratch_done(&f.per_rule);
     return rc;
 }

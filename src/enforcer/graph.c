@@ -20,6 +20,7 @@ static size_t bucket_size(size_t key_len) {
 static void bucket_free(struct enf_mem *m, struct enf_entry *entry, void *ctx) {
     struct enf_bucket *b = (struct enf_bucket *)entry;
     enf_list_unref(ctx, b->rules);
+    enf_release(m, b->tags, b->tags_len * sizeof *b->tags);
     enf_release(m, b, bucket_size(entry->tag));
 }
 
@@ -118,6 +119,8 @@ static struct enf_bucket *bucket_copy(struct enf_tables *t, const struct enf_buc
         return NULL;
     memcpy(b, old, bucket_size(old->entry.tag));
     b->entry.refs = 1;
+    b->tags = NULL;
+    b->tags_len = 0;
     enf_list_ref(b->rules);
     return b;
 }
@@ -130,6 +133,29 @@ static struct enf_bucket *bucket_new(struct bucket_edit *x) {
     for (size_t i = 0; i < x->policy->key_len; i++)
         b->key[i] = enf_rule_atom(x->rule, x->policy->key[i]);
     return b;
+}
+
+/* Longer lists are walked without tags: writing them anew for every change would no longer be cheap. */
+static bool bucket_tags(struct bucket_edit *x, struct enf_bucket *b) {
+    struct enf_cursor c;
+    size_t n = 0, more = 0;
+    enf_cursor_init(&c, b->rules);
+    void *const *run = enf_cursor_run(&c, &n);
+    (void)enf_cursor_run(&c, &more);
+    n = more > 0 || !x->policy->tagged ? 0 : n;
+    if (n != b->tags_len) {
+        enf_release(x->t->pool->mem, b->tags, b->tags_len * sizeof *b->tags);
+        b->tags_len = 0;
+        b->tags = n > 0 ? enf_alloc(x->t->pool->mem, n * sizeof *b->tags) : NULL;
+        if (n > 0 && b->tags == NULL)
+            return false;
+        b->tags_len = n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct enf_atom *a = enf_rule_atom(run[i], x->policy->tag_field);
+        b->tags[i] = a != NULL ? enf_pattern_tag(a->compiled[x->policy->tag_slot]) : 0;
+    }
+    return true;
 }
 
 static bool edit_bucket(void *ctx, struct enf_entry *old, bool own, struct enf_entry **ret) {
@@ -145,6 +171,7 @@ static bool edit_bucket(void *ctx, struct enf_entry *old, bool own, struct enf_e
         return false;
     bool ok = x->insert != NULL ? enf_list_insert(x->t->pool, &b->rules, x->insert)
                                 : enf_list_remove(x->t->pool, &b->rules, x->remove);
+    ok = ok && bucket_tags(x, b);
     if (!ok && !own)
         bucket_free(x->t->pool->mem, &b->entry, x->t->pool);
     *ret = &b->entry;

@@ -7,6 +7,9 @@
 struct enf_bucket {
     struct enf_entry entry;
     struct enf_list *rules;
+    /* Of a short list whose policy is tagged: enf_pattern_tag of each rule, in order. */
+    uint64_t *tags;
+    size_t tags_len;
     const struct enf_atom *key[]; /* borrowed from the rules */
 };
 struct enf_bucket_key {

@@ -11,17 +11,20 @@ struct enf_hamt_node {
     void *slots[];
 };
 
-static unsigned bits_below(uint32_t map, unsigned bit) {
-    return (unsigned)__builtin_popcount(map & ((1u << bit) - 1));
+/* Without a popcount instruction in the baseline the compiler would call a function. */
+static unsigned bits(uint32_t n) {
+    n -= n >> 1 & 0x55555555;
+    n = (n & 0x33333333) + (n >> 2 & 0x33333333);
+    return ((n + (n >> 4)) & 0x0f0f0f0f) * 0x01010101 >> 24;
 }
+
+static unsigned bits_below(uint32_t map, unsigned bit) { return bits(map & ((1u << bit) - 1)); }
 
 static size_t slots_of(const struct enf_hamt_node *n) {
-    return (size_t)__builtin_popcount(n->entries) + (size_t)__builtin_popcount(n->children) + n->flat;
+    return bits(n->entries) + bits(n->children) + n->flat;
 }
 
-static size_t entries_of(const struct enf_hamt_node *n) {
-    return (size_t)__builtin_popcount(n->entries) + n->flat;
-}
+static size_t entries_of(const struct enf_hamt_node *n) { return bits(n->entries) + n->flat; }
 
 static size_t node_size(size_t slots) { return sizeof(struct enf_hamt_node) + slots * sizeof(void *); }
 
@@ -49,9 +52,49 @@ struct enf_entry *enf_hamt_find(const struct enf_hamt *h, const struct enf_hamt_
         }
         if (!(n->children >> bit & 1))
             return NULL;
-        n = n->slots[(unsigned)__builtin_popcount(n->entries) + bits_below(n->children, bit)];
+        n = n->slots[bits(n->entries) + bits_below(n->children, bit)];
     }
     return NULL;
+}
+
+/* One level down: the child to go on with, or NULL with what was found in *ret. */
+static const struct enf_hamt_node *step(const struct enf_hamt_node *n, const struct enf_hamt_ops *ops,
+                                        unsigned depth, uint64_t hash, const void *key,
+                                        struct enf_entry **ret) {
+    for (uint32_t i = 0; i < n->flat; i++) {
+        struct enf_entry *e = n->slots[i];
+        if (e->hash == hash && ops->equal(e, key))
+            *ret = e;
+    }
+    unsigned bit = chunk(hash, depth);
+    if (n->entries >> bit & 1)
+        *ret = n->slots[bits_below(n->entries, bit)];
+    if (!(n->children >> bit & 1))
+        return NULL;
+    return n->slots[bits(n->entries) + bits_below(n->children, bit)];
+}
+
+void enf_hamt_find_many(const struct enf_hamt *h, const struct enf_hamt_ops *ops, size_t len,
+                        const uint64_t *hashes, const void *const *keys, struct enf_entry **ret) {
+    const struct enf_hamt_node *at[ENF_HAMT_MANY];
+    size_t live = h->root != NULL ? len : 0;
+    for (size_t i = 0; i < len; i++) {
+        at[i] = h->root;
+        ret[i] = NULL;
+    }
+    for (unsigned depth = 0; live > 0; depth++) {
+        live = 0;
+        for (size_t i = 0; i < len; i++) {
+            if (at[i] == NULL)
+                continue;
+            at[i] = step(at[i], ops, depth, hashes[i], keys[i], &ret[i]);
+            live += at[i] != NULL;
+            __builtin_prefetch(at[i] != NULL ? (const void *)at[i] : (const void *)ret[i]);
+        }
+    }
+    for (size_t i = 0; i < len; i++)
+        if (ret[i] != NULL && (ret[i]->hash != hashes[i] || !ops->equal(ret[i], keys[i])))
+            ret[i] = NULL;
 }
 
 static void entry_unref(struct enf_mem *m, const struct enf_hamt_ops *ops, struct enf_entry *e) {
@@ -289,7 +332,7 @@ static enum outcome push_down(struct edit *x, struct enf_hamt_node **slot, unsig
         return FAILED;
     }
     /* One slot leaves the entries and one joins the children: the number stays, the slots between shift. */
-    size_t child_at = (size_t)__builtin_popcount(to->entries) - 1 + bits_below(to->children, bit);
+    size_t child_at = bits(to->entries) - 1 + bits_below(to->children, bit);
     memmove(&to->slots[at], &to->slots[at + 1], (child_at - at) * sizeof(void *));
     to->slots[child_at] = child;
     to->entries &= ~(1u << bit);
@@ -302,7 +345,7 @@ static enum outcome push_down(struct edit *x, struct enf_hamt_node **slot, unsig
 static enum outcome edit_child(struct edit *x, struct enf_hamt_node **slot, unsigned depth, unsigned bit,
                                bool own) {
     struct enf_hamt_node *n = *slot;
-    size_t at = (size_t)__builtin_popcount(n->entries) + bits_below(n->children, bit);
+    size_t at = bits(n->entries) + bits_below(n->children, bit);
     struct enf_hamt_node *child = n->slots[at];
     bool own_child = own && child->refs == 1;
     if (!own) {

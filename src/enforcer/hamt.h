@@ -27,6 +27,11 @@ struct enf_hamt {
 struct enf_entry *enf_hamt_find(const struct enf_hamt *h, const struct enf_hamt_ops *ops, uint64_t hash,
                                 const void *key);
 
+enum { ENF_HAMT_MANY = 16 };
+/* Up to ENF_HAMT_MANY at once, level by level: the waits for memory overlap, which is most of what a look-up costs. */
+void enf_hamt_find_many(const struct enf_hamt *h, const struct enf_hamt_ops *ops, size_t len,
+                        const uint64_t *hashes, const void *const *keys, struct enf_entry **ret);
+
 /* Edits the entry of a key. `old` is NULL when there is none; `own`: nobody else sees it, it may be changed in place.
  * *ret: the entry to keep (a new one with refs 1, or `old`), or NULL to remove. False: out of memory. */
 typedef bool (*enf_hamt_edit_fn)(void *ctx, struct enf_entry *old, bool own, struct enf_entry **ret);

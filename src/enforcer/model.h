@@ -30,6 +30,9 @@ struct enf_policy {
     uint8_t key[ENF_KEY_FIELDS_MAX];
     uint8_t key_len; /* 0: not indexed */
     bool key_role;   /* key[0] is compared through a role definition */
+    /* Buckets keep the tags of this field's patterns. */
+    bool tagged;
+    uint8_t tag_field, tag_slot;
 };
 
 struct enf_grouping {
@@ -80,6 +83,7 @@ struct enf_matcher {
     uint8_t role_clause;               /* of key[0], if the policy has key_role */
     uint8_t check[ENF_CLAUSES_MAX];    /* clauses to ask of a candidate, cheapest first */
     size_t check_len;
+    bool tagged; /* the first check is the one the policy's tags answer */
 };
 
 struct enf_model {

@@ -470,6 +470,32 @@ enum enforcer_status enf_pattern_match(const struct enf_pattern *p, struct enfor
     return ENFORCER_OK;
 }
 
+static uint64_t tag_of(const char *bytes, size_t len) {
+    uint64_t tag = len < 7 ? len : 7;
+    for (size_t i = 0; i < len && i < 7; i++)
+        tag |= (uint64_t)(unsigned char)bytes[i] << (8 * i + 8);
+    return tag;
+}
+
+uint64_t enf_value_tag(struct enforcer_str value) { return tag_of(value.ptr, value.len); }
+
+uint64_t enf_pattern_tag(const struct enf_pattern *p) {
+    char bytes[7];
+    size_t n = 0;
+    if (p->strip_query)
+        return 0;
+    if (p->kind == ENF_PATTERN_EXACT || p->kind == ENF_PATTERN_PREFIX || p->kind == ENF_PATTERN_ENDS)
+        return tag_of(p->a, p->a_len);
+    if (p->kind == ENF_PATTERN_PIECES)
+        return tag_of(p->b, *(const uint32_t *)(const void *)p->a);
+    if (p->kind != ENF_PATTERN_STEPS)
+        return 0;
+    const struct enf_step *steps = (const struct enf_step *)(const void *)p->a;
+    for (; n < sizeof bytes && n < p->a_len && steps[n].op == ENF_STEP_BYTE; n++)
+        bytes[n] = (char)steps[n].byte;
+    return tag_of(bytes, n);
+}
+
 enum enforcer_status enf_match_once(enum enf_fn fn, struct enforcer_str value, struct enforcer_str text,
                                     struct enf_scratch *s, bool *ret, struct enforcer_error *err) {
     *ret = false;

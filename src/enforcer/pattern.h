@@ -69,6 +69,15 @@ void enf_pattern_free(struct enf_mem *m, struct enf_pattern *p);
 enum enforcer_status enf_pattern_match(const struct enf_pattern *p, struct enforcer_str value,
                                        struct enf_scratch *s, bool *ret, struct enforcer_error *err)
     MUST_CHECK;
+/* The bytes that every matching value starts with, as one word: their number (at most 7), then the bytes. Lists keep it
+ * beside their rules, so that most of them are ruled out without being touched. */
+uint64_t enf_pattern_tag(const struct enf_pattern *p);
+uint64_t enf_value_tag(struct enforcer_str value);
+static inline bool enf_tag_excludes(uint64_t pattern, uint64_t value) {
+    uint64_t n = pattern & 0xff;
+    return n > (value & 0xff) || ((pattern ^ value) >> 8 & ((UINT64_C(1) << 8 * n) - 1)) != 0;
+}
+
 /* Both at once, folding as needed: for patterns that are not known before. */
 enum enforcer_status enf_match_once(enum enf_fn fn, struct enforcer_str value, struct enforcer_str text,
                                     struct enf_scratch *s, bool *ret, struct enforcer_error *err) MUST_CHECK;

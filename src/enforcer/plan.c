@@ -102,6 +102,18 @@ static void order_checks(struct enf_matcher *m) {
                 m->check[m->check_len++] = (uint8_t)i;
 }
 
+static void use_tags(struct enf_matcher *m, struct enf_policy *p) {
+    const struct enf_clause *first = m->check_len > 0 ? &m->clauses[m->check[0]] : NULL;
+    if (!m->indexed || first == NULL || first->kind != ENF_CLAUSE_MATCH)
+        return;
+    if (!p->tagged) {
+        p->tagged = true;
+        p->tag_field = first->p;
+        p->tag_slot = first->slot;
+    }
+    m->tagged = p->tag_field == first->p && p->tag_slot == first->slot;
+}
+
 static bool one_bit(uint32_t bits) { return bits != 0 && (bits & (bits - 1)) == 0; }
 
 static void plan_clauses(struct enf_model *model, struct enf_matcher *m) {
@@ -120,6 +132,7 @@ static void plan_clauses(struct enf_model *model, struct enf_matcher *m) {
         choose_key(m, p);
     use_key(m, p);
     order_checks(m);
+    use_tags(m, p);
 }
 
 void enf_model_plan(struct enf_model *model) {

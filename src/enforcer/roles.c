@@ -46,22 +46,52 @@ static bool each_of_closure(const struct reach *x, const struct enf_closure *c, 
     return true;
 }
 
+/* Roles of a few links, and their roles; asks memory for everything before it waits for any of it. */
+static bool each_direct(const struct reach *x, const struct place *p, void *const *links, size_t len,
+                        uint32_t most) {
+    const struct enf_atom *roles[ENF_HAMT_MANY];
+    struct enf_node_key keys[ENF_HAMT_MANY];
+    const void *key_list[ENF_HAMT_MANY];
+    uint64_t hashes[ENF_HAMT_MANY];
+    struct enf_entry *nodes[ENF_HAMT_MANY];
+    for (size_t i = 0; i < len; i++)
+        __builtin_prefetch(&((const struct enforcer_rule *)links[i])->fields[1]);
+    for (size_t i = 0; i < len; i++) {
+        roles[i] = ((const struct enforcer_rule *)links[i])->fields[1];
+        __builtin_prefetch(roles[i]);
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (!visit_atom(x, roles[i]))
+            return false;
+        keys[i] = (struct enf_node_key) { .domain = p->name, .name_atom = roles[i] };
+        key_list[i] = &keys[i];
+        hashes[i] = enf_node_hash(p->hash, roles[i]->hash);
+    }
+    enf_hamt_find_many(&x->section->index, &x->tables->node_ops, len, hashes, key_list, nodes);
+    for (size_t i = 0; i < len; i++) {
+        const struct enf_node *n = (const struct enf_node *)nodes[i];
+        if (n != NULL && n->closure != NULL && !each_of_closure(x, n->closure, most - 1))
+            return false;
+    }
+    return true;
+}
+
 /* Every role at most `most` links away from the node, in its own domain. */
 static bool each_below(const struct reach *x, const struct place *p, const struct enf_node *n,
                        uint32_t most) {
     if (n->closure != NULL)
         return each_of_closure(x, n->closure, most);
     struct enf_cursor c;
-    enf_cursor_init(&c, n->out);
-    for (const struct enforcer_rule *r; most > 0 && (r = enf_cursor_next(&c)) != NULL;) {
-        const struct enf_atom *role = r->fields[1];
-        if (!visit_atom(x, role))
-            return false;
-        const struct enf_node *next = node_in(x, p, enf_atom_str(role), role->hash, role);
-        if (next != NULL && next->closure != NULL && !each_of_closure(x, next->closure, most - 1))
-            return false;
+    enf_cursor_init(&c, most > 0 ? n->out : NULL);
+    for (;;) {
+        size_t len = 0;
+        void *const *links = enf_cursor_run(&c, &len);
+        if (len == 0)
+            return true;
+        for (size_t i = 0; i < len; i += ENF_HAMT_MANY)
+            if (!each_direct(x, p, links + i, len - i < ENF_HAMT_MANY ? len - i : ENF_HAMT_MANY, most))
+                return false;
     }
-    return true;
 }
 
 /* What a membership found in `*` gives inside the request's domain. */
