@@ -97,10 +97,10 @@ enum enforcer_status enf_csv_read(struct enf_zone *z, struct enforcer_str line, 
             x.at++;
         if (ret->len > ENF_FIELDS_MAX)
             return fail_here(&x, x.at, "too many fields");
-        ret->columns[ret->len] = (int)x.at + 1;
+        bool quoted = x.at < line.len && line.ptr[x.at] == '"';
+        ret->columns[ret->len] = (int)x.at + 1 + quoted;
         struct enforcer_str *field = &ret->fields[ret->len++];
-        enum enforcer_status rc = x.at < line.len && line.ptr[x.at] == '"' ? read_quoted(&x, field)
-                                                                           : read_plain(&x, field);
+        enum enforcer_status rc = quoted ? read_quoted(&x, field) : read_plain(&x, field);
         if (rc != ENFORCER_OK || x.at >= line.len)
             return rc;
     }

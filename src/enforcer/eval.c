@@ -139,7 +139,7 @@ static enum enforcer_status eval_get(struct enf_eval *x, const struct enf_expr *
         found = key_get(args[0], args[1]);
     else {
         bool yes = false;
-        enum enforcer_status rc = enf_match_once(e->fn == ENF_KEY_GET2 ? ENF_KEY_MATCH2 : ENF_KEY_MATCH3,
+        enum enforcer_status rc = enf_match_once(e->fn == ENF_KEY_GET2 ? ENF_KEY_MATCH2 : ENF_KEY_GET3,
                                                  args[0], args[1], x->scratch, &yes, x->err);
         if (rc != ENFORCER_OK)
             return rc;

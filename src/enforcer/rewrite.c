@@ -60,8 +60,11 @@ static bool last_brace(const struct text *t, size_t *ret_at, size_t *ret_len) {
 static enum enforcer_status replace_segments(struct text *t, enum enf_fn fn, struct enforcer_error *err) {
     const char *marker = fn == ENF_KEY_MATCH2 ? "/:" : "/{";
     const char *by = fn == ENF_KEY_MATCH4 ? "([^/]+)" : "[^/]+";
+    size_t at = 0, len = 0;
+    while (fn == ENF_KEY_GET3 && last_brace(t, &at, &len)) /* braces count anywhere in a segment */
+        if (!text_splice(t, at, len, by))
+            return enf_fail(err, ENFORCER_INVALID, 0, 0, "pattern too long");
     while (text_has(t, marker)) {
-        size_t at = 0, len = 0;
         if (!(fn == ENF_KEY_MATCH2 ? last_colon(t, &at, &len) : last_brace(t, &at, &len)))
             return enf_fail(err, ENFORCER_INVALID, 0, 0, "pattern with an empty or unclosed segment");
         if (!text_splice(t, at, len, by))
