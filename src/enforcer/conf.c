@@ -22,12 +22,14 @@ struct reader {
     size_t places_len;
 };
 
+static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
 static struct enforcer_str trim(struct enforcer_str s) {
-    while (s.len > 0 && strchr(" \t\r", s.ptr[0]) != NULL) {
+    while (s.len > 0 && blank(s.ptr[0])) {
         s.ptr++;
         s.len--;
     }
-    while (s.len > 0 && strchr(" \t\r", s.ptr[s.len - 1]) != NULL)
+    while (s.len > 0 && blank(s.ptr[s.len - 1]))
         s.len--;
     return s;
 }

@@ -179,7 +179,7 @@ static enum enforcer_status expand(struct expander *x, struct enforcer_str text,
 
 static bool has_extended(struct enforcer_str s) {
     for (size_t i = 0; i + 1 < s.len; i++)
-        if (s.ptr[i + 1] == '(' && strchr("+@!?*", s.ptr[i]) != NULL)
+        if (s.ptr[i + 1] == '(' && s.ptr[i] != '\0' && strchr("+@!?*", s.ptr[i]) != NULL)
             return true;
     return false;
 }
