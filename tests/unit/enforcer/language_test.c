@@ -86,7 +86,8 @@ static int truth(const char *expression, const char *s, double n) {
     char model[512];
     struct enforcer_error err = { 0 };
     (void)snprintf(model, sizeof model,
-                   "[request_definition]\nr = s, n\n[policy_definition]\np = v\n" EFFECT "m = p.v == 'v' && (%s)\n",
+                   "[request_definition]\nr = s, n\n[policy_definition]\np = v\n" EFFECT
+                   "m = p.v == 'v' && (%s)\n",
                    expression);
     struct enforcer *e = enforcer_new(model, strlen(model), NULL, &err);
     if (e == NULL)
