@@ -7,6 +7,22 @@ const struct ldap_attr *ldap_entry_find(const struct ldap_entry *e, struct str n
     return NULL;
 }
 
+/* ";range=0-1499" -> "0", "1499". */
+static bool range_of(struct str name, struct str *ret_base, struct str *ret_last) {
+    struct str options, from;
+    return str_cut(name, ';', ret_base, &options) && str_starts_with_nocase(options, STR("range=")) &&
+           str_cut(str_from(options, strlen("range=")), '-', &from, ret_last);
+}
+
+bool ldap_attr_is_cut(struct str name, struct str *ret_base, uint64_t *ret_next) {
+    struct str last;
+    struct err err = { 0 };
+    if (!range_of(name, ret_base, &last) || parse_u64(last, 0, UINT32_MAX, ret_next, &err) != ERR_OK)
+        return false;
+    ++*ret_next;
+    return true;
+}
+
 static bool is_dn(struct str name) { return str_eq_nocase(name, STR("dn")); }
 
 struct str ldap_entry_value(const struct ldap_entry *e, struct str name, size_t i, bool *ret_found) {

@@ -3,6 +3,7 @@
 #include "connector/ldap/dn.h"
 #include "connector/ldap/filter.h"
 #include "connector/ldap/limits.h"
+#include "connector/ldap/ranges.h"
 #include <ldap.h>
 
 /* ---- one request ---- */
@@ -134,7 +135,7 @@ enum err_code ldap_dir_find_user(struct ldap_session *s, struct str username, co
     if (reply.code != LDAP_SUCCESS)
         return result_error(s, "user search", &reply);
     *ret = reply.len == 1 ? reply.entries[0] : NULL;
-    return ERR_OK;
+    return reply.len == 1 ? ldap_ranges_complete(s, reply.entries[0]) : ERR_OK;
 }
 
 static bool id_is_dn(const struct ldap_dir *d) {
@@ -166,7 +167,7 @@ static enum err_code find_at_dn(struct ldap_session *s, struct str dn, const str
     if (reply.code != LDAP_SUCCESS)
         return result_error(s, "user look-up by DN", &reply);
     *ret = reply.len == 1 ? reply.entries[0] : NULL;
-    return ERR_OK;
+    return reply.len == 1 ? ldap_ranges_complete(s, reply.entries[0]) : ERR_OK;
 }
 
 enum err_code ldap_dir_find_by_id(struct ldap_session *s, struct str id, struct str dn,
@@ -179,14 +180,15 @@ enum err_code ldap_dir_find_by_id(struct ldap_session *s, struct str id, struct 
     enum err_code rc = user_search(s, &condition, &reply);
     if (rc != ERR_OK)
         return rc;
-    *ret = NULL;
+    struct ldap_entry *found = NULL;
     for (size_t i = 0; i < reply.len; i++)
         if (reply.len == 1 || ldap_dn_equal(reply.entries[i]->dn, dn))
-            *ret = reply.entries[i];
-    if (*ret == NULL && reply.len > 1)
+            found = reply.entries[i];
+    *ret = found;
+    if (found != NULL)
+        return ldap_ranges_complete(s, found);
+    if (reply.len > 1)
         return err_set(s->err, ERR_UNAVAILABLE, "user look-up: several entries have the same %s",
                        s->dir->config->user_search.id_attr);
-    if (*ret == NULL && reply.code != LDAP_SUCCESS)
-        return result_error(s, "user look-up by id", &reply);
-    return ERR_OK;
+    return reply.code == LDAP_SUCCESS ? ERR_OK : result_error(s, "user look-up by id", &reply);
 }

@@ -62,6 +62,21 @@ static void found(struct strbuf *out, int id) {
     message(out, id, 0x64, strbuf_str(&op), STR_NULL);
 }
 
+/* The n-th search of a login: the user with a cut list, then its other pieces, then a group. */
+static void found_piece(struct strbuf *out, int id, int n, bool stops) {
+    static const char *const names[] = { "memberOf;range=0-0", "memberOf;range=1-1", "memberOf;range=2-*" };
+    static const char *const values[] = { "cn=a", "cn=b", "cn=c" };
+    AUTO(strbuf_done) struct strbuf attrs = STRBUF(4096);
+    AUTO(strbuf_done) struct strbuf op = STRBUF(4096);
+    attribute(&attrs, STR("uid"), STR("jane"));
+    attribute(&attrs, STR("cn"), STR("group"));
+    if (n <= 3 && !(stops && n == 3))
+        attribute(&attrs, str_of(names[n - 1]), str_of(values[n - 1]));
+    tlv(&op, 0x04, STR("uid=jane,dc=example,dc=org"));
+    tlv(&op, 0x30, strbuf_str(&attrs));
+    message(out, id, 0x64, strbuf_str(&op), STR_NULL);
+}
+
 static void page_control(struct strbuf *out) {
     AUTO(strbuf_done) struct strbuf control = STRBUF(256);
     tlv(&control, 0x04, STR("1.2.840.113556.1.4.319"));
@@ -137,6 +152,8 @@ static void answer_search(struct talk *t, int id) {
     }
     if (mode == FAKE_ENDLESS_PAGES && all > 1)
         page_control(&control);
+    else if (mode == FAKE_RANGES || mode == FAKE_RANGES_STOP)
+        found_piece(&out, id, all, mode == FAKE_RANGES_STOP);
     else if (mode != FAKE_REFERRAL)
         found(&out, id);
     result(&out, id, 0x65, mode == FAKE_REFERRAL ? 10 : 0, strbuf_str(&control));
@@ -202,6 +219,8 @@ static bool read_request(const struct talk *t, int *id, unsigned char *op) {
         len = more == 1 ? head[2] : (size_t)head[2] << 8 | head[3];
     if (len < 4 || len > sizeof body || !read_exactly(t, body, len) || body[1] > 4 || len < 3U + body[1])
         return false;
+    if (memmem(body, len, "cn=a", 4) && memmem(body, len, "cn=b", 4) && memmem(body, len, "cn=c", 4))
+        atomic_fetch_add(&t->f->complete, 1);
     *id = 0;
     for (size_t i = 0; i < body[1]; i++)
         *id = *id << 8 | body[2 + i];

@@ -22,11 +22,14 @@ enum fake_mode {
     FAKE_STARTTLS_SILENT,  /* agrees to StartTLS, then nothing */
     FAKE_STARTTLS_INJECTS, /* agrees, and adds an answer before the handshake */
     FAKE_STARTTLS_REFUSES,
-    FAKE_REFERRAL, /* result 10 for searches */
+    FAKE_RANGES,      /* gives memberOf in three pieces; then a group */
+    FAKE_RANGES_STOP, /* the same, but the last piece never comes */
+    FAKE_REFERRAL,    /* result 10 for searches */
 };
 struct fake {
     _Atomic int mode;
     _Atomic int connections, binds, searches; /* seen so far */
+    _Atomic int complete;                     /* requests that name all values of FAKE_RANGES */
     int listener, port;
     pthread_t thread;
     int wake[2];

@@ -35,6 +35,22 @@ static void a_real_attribute_called_dn_wins(void **state) {
     assert_str(ldap_entry_value(&e, STR("DN"), 0, NULL), "real");
 }
 
+static void a_cut_list_is_recognised(void **state) {
+    (void)state;
+    struct str base;
+    uint64_t next;
+    assert_true(ldap_attr_is_cut(STR("memberOf;range=0-1499"), &base, &next));
+    assert_str(base, "memberOf");
+    assert_int_equal(next, 1500);
+    assert_true(ldap_attr_is_cut(STR("member;Range=1500-2999"), &base, &next));
+    assert_int_equal(next, 3000);
+    assert_false(ldap_attr_is_cut(STR("member;range=3000-*"), &base, &next));
+    assert_false(ldap_attr_is_cut(STR("member"), &base, &next));
+    assert_false(ldap_attr_is_cut(STR("member;lang-de"), &base, &next));
+    assert_false(ldap_attr_is_cut(STR("member;range=0-"), &base, &next));
+    assert_false(ldap_attr_is_cut(STR("member;range=0-99999999999999"), &base, &next));
+}
+
 static void bytes_become_text(void **state) {
     (void)state;
     AUTO_FREE(arena_free) struct arena *a = arena_new(4096);
@@ -86,6 +102,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_have_no_case_and_dn_is_a_pseudo_attribute),
         cmocka_unit_test(a_real_attribute_called_dn_wins),
+        cmocka_unit_test(a_cut_list_is_recognised),
         cmocka_unit_test(bytes_become_text),
         cmocka_unit_test(what_closes_an_account),
     };

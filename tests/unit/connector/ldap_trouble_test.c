@@ -224,6 +224,37 @@ static void pages_without_end_end_with_the_deadline(void **state) {
     fake_stop(&f);
 }
 
+static void open_ranges(struct rig *r, const struct fake *f) {
+    char yaml[1024];
+    (void)snprintf(yaml, sizeof yaml,
+                   "host: '127.0.0.1:%d'\ninsecureNoSSL: true\n"
+                   "userSearch: {baseDN: 'dc=example,dc=org', username: uid}\n"
+                   "groupSearch: {baseDN: 'dc=example,dc=org', nameAttr: cn, userAttr: memberOf, "
+                   "groupAttr: distinguishedName}\n",
+                   f->port);
+    rig_open(r, "ldap", yaml);
+}
+
+static void a_list_in_pieces_is_put_together_or_not_used(void **state) {
+    (void)state;
+    struct fake f;
+    AUTO(rig_close) struct rig r = { 0 };
+    enum login_outcome outcome;
+    struct identity id;
+    fake_start(&f, FAKE_RANGES);
+    open_ranges(&r, &f);
+    assert_int_equal(rig_login(&r, STR("jane"), STR("foo"), &outcome, &id), ERR_OK);
+    assert_groups(&id, GROUPS("group"));
+    assert_int_equal(f.complete, 1);
+    rig_close(&r);
+    fake_stop(&f);
+    fake_start(&f, FAKE_RANGES_STOP);
+    open_ranges(&r, &f);
+    rig_fails(&r, "jane", "foo", ERR_UNAVAILABLE, "the values of memberOf from 2 on are missing");
+    rig_close(&r);
+    fake_stop(&f);
+}
+
 static void nobody_listening_is_an_outage(void **state) {
     (void)state;
     struct fake f;
@@ -448,6 +479,7 @@ int main(void) {
         cmocka_unit_test(a_server_that_misbehaves_is_given_up_on_in_time),
         cmocka_unit_test(a_sane_fake_logs_in),
         cmocka_unit_test(pages_without_end_end_with_the_deadline),
+        cmocka_unit_test(a_list_in_pieces_is_put_together_or_not_used),
         cmocka_unit_test(nobody_listening_is_an_outage),
         cmocka_unit_test(an_unknown_host_is_an_outage),
         cmocka_unit_test(connections_are_kept),
