@@ -88,6 +88,51 @@ static void an_unknown_tenant_is_an_evaluation_error(void **state) {
         "found\",\"reason\":\"the tenant is not known\"}");
 }
 
+#define ASKS(user, tenant)                                                                                   \
+    "{\"spec\":{\"user\":\"" user "\",\"extra\":{\"tenantid\":[\"" tenant                                    \
+    "\"]},\"resourceAttributes\":{\"verb\":\"delete\",\"resource\":\"clusters\",\"name\":\"c\"}}}"
+
+static void tenants_are_known_with_their_own_administrators(void **state) {
+    struct service *s = *state;
+    char id[] = "zeta", boss[] = "boss"; /* copied: changed below */
+    struct str bosses[] = { { boss, 4 } };
+    static const struct str others[] = { STR("ann"), STR("bea") };
+    const struct authz_tenant tenants[] = { { { id, 4 }, bosses, 1 },
+                                            { STR("mu"), NULL, 0 },
+                                            { STR("acme"), others, 2 } };
+    static const struct {
+        const char *body, *status;
+    } cases[] = {
+        { ASKS("boss", "zeta"), "true" },  { ASKS("ann", "zeta"), "false" }, { ASKS("bea", "acme"), "true" },
+        { ASKS("boss", "acme"), "false" }, { ASKS("boss", "mu"), "false" },  { ASKS("admin", "mu"), "false" },
+    };
+    s->options.any_tenant = false;
+    s->options.tenants = tenants;
+    s->options.tenant_count = ARRAY_LEN(tenants);
+    service_start(s);
+    memset(id, 'x', 4);
+    memset(boss, 'x', 4);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        service_posts(s, "/auth/authz", cases[i].body);
+        assert_reply(s, "status.allowed", cases[i].status);
+        assert_reply(s, "status.evaluationError", "-");
+    }
+    service_posts(s, "/auth/authz", ASKS("boss", "nu"));
+    assert_reply(s, "status.denied", "true");
+}
+
+static void rules_that_cannot_be_evaluated_are_an_evaluation_error(void **state) {
+    struct service *s = *state;
+    service_rules.broken = true;
+    service_start(s);
+    service_posts(s, "/auth/authz", ASKS("alice", "default"));
+    assert_int_equal(s->last.status, 200);
+    assert_reply(
+        s, "status",
+        "{\"allowed\":false,\"denied\":true,\"evaluationError\":\"the rules are broken\",\"reason\":\"the "
+        "rules could not be evaluated\"}");
+}
+
 static void restauthz_converts_once_and_for_everybody(void **state) {
     struct service *s = *state;
     service_start(s);
@@ -460,6 +505,8 @@ int main(void) {
         TEST(a_deny_rule_is_a_denial_and_no_rule_is_no_opinion),
         TEST(the_switch_always_deny_gives_the_old_answer),
         TEST(an_unknown_tenant_is_an_evaluation_error),
+        TEST(tenants_are_known_with_their_own_administrators),
+        TEST(rules_that_cannot_be_evaluated_are_an_evaluation_error),
         TEST(restauthz_converts_once_and_for_everybody),
         TEST(the_cluster_header_is_honoured),
         TEST(a_batch_is_answered_in_order),
