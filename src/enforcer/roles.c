@@ -127,23 +127,39 @@ static bool cross_each(const struct crossing *c, const struct place *star, const
     return true;
 }
 
+/* The subject in its domain and in `*`, both looked up at once. */
+static void find_both(const struct reach *x, const struct enf_subject *subject, const struct place places[2],
+                      const struct enf_node *ret[2]) {
+    struct enf_node_key keys[2];
+    const void *key_list[2] = { &keys[0], &keys[1] };
+    uint64_t hashes[2];
+    struct enf_entry *found[2];
+    for (size_t i = 0; i < 2; i++) {
+        keys[i] = (struct enf_node_key) { .domain = places[i].name, .name = subject->name };
+        hashes[i] = enf_node_hash(places[i].hash, subject->hash);
+    }
+    enf_hamt_find_many(&x->section->index, &x->tables->node_ops, 2, hashes, key_list, found);
+    for (size_t i = 0; i < 2; i++) {
+        ret[i] = (const struct enf_node *)found[i];
+        if (ret[i] != NULL)
+            __builtin_prefetch(ret[i]->out);
+    }
+}
+
 /* Contract 4.3: in the domain, then in `*`; a name that no link mentions there is nobody, not even itself. */
 static bool each_tke(struct reach *x, const struct enf_subject *subject, const struct enforcer_str *domain) {
     uint32_t most = x->tables->model->options.roles_depth;
     struct enforcer_str any = enf_str("*", 1);
-    struct place here = place_of(x->tables, domain), star = place_of(x->tables, &any);
-    const struct enf_node *n = node_in(x, &here, subject->name, subject->hash, NULL);
-    if (n != NULL && !(visit_atom(x, n->name) && each_below(x, &here, n, most)))
-        return false;
-    if (enf_str_eq(here.name, any))
-        return true;
-    n = node_in(x, &star, subject->name, subject->hash, NULL);
-    if (n == NULL)
-        return true;
-    if (!visit_atom(x, n->name) || !each_below(x, &star, n, most))
-        return false;
-    struct crossing c = { x, &here, most };
-    return !x->tables->model->expand || cross_each(&c, &star, n);
+    const struct place places[2] = { place_of(x->tables, domain), place_of(x->tables, &any) };
+    const struct enf_node *nodes[2];
+    find_both(x, subject, places, nodes);
+    bool everywhere = enf_str_eq(places[0].name, any);
+    for (size_t i = everywhere ? 1 : 0; i < 2; i++)
+        if (nodes[i] != NULL && !(visit_atom(x, nodes[i]->name) && each_below(x, &places[i], nodes[i], most)))
+            return false;
+    struct crossing c = { x, &places[0], most };
+    return everywhere || nodes[1] == NULL || !x->tables->model->expand ||
+           cross_each(&c, &places[1], nodes[1]);
 }
 
 /* --------------------------------------------------------- walks: role managers with matching functions, paths -- */
