@@ -121,7 +121,10 @@ static void number_text(double n, char out[40]) {
             plain[len++] = *c;
     while (len > 1 && plain[len - 1] == '0')
         len--;
-    int point = (int)strtol(e + 1, NULL, 10) + 1;
+    int exponent = 0;
+    for (const char *c = e + 2; digit(*c); c++) /* behind "e+" or "e-" */
+        exponent = exponent * 10 + (*c - '0');
+    int point = (e[1] == '-' ? -exponent : exponent) + 1;
     const char *minus = sign ? "-" : "";
     if (point > 21 || point < -5) {
         (void)snprintf(out, 40, "%s%c%s%.*se%+d", minus, plain[0], len > 1 ? "." : "", len - 1, plain + 1,
