@@ -137,22 +137,26 @@ static void a_deny_of_one_domain_beats_an_allow_of_the_other(void **state) {
     enforcer_free(e);
 }
 
-static void ten_links_reach_and_eleven_do_not(void **state) {
-    (void)state;
+/* n0 -> n1 ... -> n11; with a circle every name is a role itself, without one n0 is a mere user. */
+static void check_depth(unsigned flags, bool circle) {
     char csv[1024];
     int n = 0;
     for (int i = 0; i < 11; i++)
         n += snprintf(csv + n, sizeof csv - (size_t)n, "g, n%d, n%d, *\n", i, i + 1);
-    (void)snprintf(csv + n, sizeof csv - (size_t)n, "p, n11, *, *, *, allow\ng, n3, n0, *\n");
-    for (unsigned flags = 0; flags <= ENFORCER_INTERPRET; flags += ENFORCER_INTERPRET) {
-        struct enforcer *e = new_enforcer(enforcer_tke_model(), ENFORCER_DIALECT_TKE | flags);
-        load(e, csv);
-        assert_int_equal(ASK(e, "n0", "", "o", "a"), ENFORCER_NO_MATCH);
-        assert_int_equal(ASK(e, "n1", "", "o", "a"), ENFORCER_ALLOW);
-        assert_int_equal(ASK(e, "n3", "prj", "o", "a"),
-                         ENFORCER_ALLOW); /* there is a circle n3 .. n0 .. n3 */
-        enforcer_free(e);
-    }
+    (void)snprintf(csv + n, sizeof csv - (size_t)n, "p, n11, *, *, *, allow\n%s",
+                   circle ? "g, n3, n0, *\n" : "");
+    struct enforcer *e = new_enforcer(enforcer_tke_model(), ENFORCER_DIALECT_TKE | flags);
+    load(e, csv);
+    assert_int_equal(ASK(e, "n0", "", "o", "a"), ENFORCER_NO_MATCH);
+    assert_int_equal(ASK(e, "n1", "", "o", "a"), ENFORCER_ALLOW);
+    assert_int_equal(ASK(e, "n3", "prj", "o", "a"), ENFORCER_ALLOW);
+    enforcer_free(e);
+}
+
+static void ten_links_reach_and_eleven_do_not(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        check_depth(i & 1 ? ENFORCER_INTERPRET : 0, (i & 2) != 0);
 }
 
 static enum enforcer_outcome ask_with(struct enforcer *e, const char *sub, const char *group,
