@@ -86,9 +86,33 @@ static void start_in(struct slapd *s, const char *ldif, const char *const option
     free(text);
 }
 
+/* A failed test jumps over its slapd_stop: whatever still runs is ended with the program. */
+enum { SLAPDS_MAX = 16 };
+static char running[SLAPDS_MAX][sizeof((struct slapd *)0)->dir];
+
+static void stop_running(void) {
+    for (size_t i = 0; i < SLAPDS_MAX; i++)
+        if (running[i][0] != '\0')
+            free(
+                run_program((const char *const[]) { "tests/fixture/slapd", "stop", running[i], NULL }, NULL));
+}
+
+static void note_running(const struct slapd *s, bool on) {
+    static bool registered;
+    if (!registered)
+        registered = atexit(stop_running) == 0;
+    for (size_t i = 0; i < SLAPDS_MAX; i++) {
+        if (strcmp(running[i], on ? "" : s->dir) == 0) {
+            (void)snprintf(running[i], sizeof running[i], "%s", on ? s->dir : "");
+            return;
+        }
+    }
+}
+
 static void make_folder(struct slapd *s) {
     (void)snprintf(s->dir, sizeof s->dir, "/tmp/tke-auth-slapd-XXXXXX");
     assert_non_null(mkdtemp(s->dir));
+    note_running(s, true);
 }
 
 void slapd_start(struct slapd *s, const char *const options[]) {
@@ -109,6 +133,7 @@ void slapd_command(const struct slapd *s, const char *command) {
 
 void slapd_stop(struct slapd *s) {
     slapd_command(s, "stop");
+    note_running(s, false);
     free(s->ldap);
     free(s->ldaps);
     free(s->ca);
