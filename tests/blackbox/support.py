@@ -60,6 +60,13 @@ def pkce():
     return verifier, b64url(hashlib.sha256(verifier.encode()).digest())
 
 
+class PlainDumper(yaml.SafeDumper):
+    """Without anchors, which the configuration does not take."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
 class Daemon:
     """A running tke-auth with its own folder, port and configuration."""
 
@@ -99,7 +106,7 @@ class Daemon:
         return self.issuer + path
 
     def write_config(self):
-        text = yaml.safe_dump(self.config, sort_keys=False)
+        text = yaml.dump(self.config, Dumper=PlainDumper, sort_keys=False)
         temporary = self.config_path.with_suffix(".new")
         temporary.write_text(text)
         temporary.rename(self.config_path)
