@@ -107,14 +107,15 @@ static enum err_code rebuild(struct server *s, struct err *err) {
     return rc;
 }
 
+/* "setting" and not "key": what stands under that name is not shown. */
 static void report_problems(const struct server *s, const struct cfg_problems *problems) {
     for (size_t i = 0; i < problems->len; i++)
         log_error(s->state.log, NULL, "config_problem", KV("file", problems->items[i].source),
-                  KV("line", problems->items[i].line), KV("key", problems->items[i].path),
+                  KV("line", problems->items[i].line), KV("setting", problems->items[i].path),
                   KV("problem", problems->items[i].text));
     for (size_t i = 0; i < problems->warnings; i++)
         log_warn(s->state.log, NULL, "config_warning", KV("file", problems->warning_items[i].source),
-                 KV("line", problems->warning_items[i].line), KV("key", problems->warning_items[i].path),
+                 KV("line", problems->warning_items[i].line), KV("setting", problems->warning_items[i].path),
                  KV("problem", problems->warning_items[i].text));
 }
 
@@ -195,11 +196,13 @@ static enum err_code start_http(struct server *s, const struct config *c, struct
     if (!s->tls_files.off) {
         enum err_code rc = tls_material_load(&s->tls_files, &material, &tls, err);
         if (rc != ERR_OK)
-            return rc;
+            return tls_files_context(&s->tls_files, err);
     }
     const struct http_options options = http_options_of(s, c);
     enum err_code rc = http_server_new(&options, s->tls_files.off ? NULL : &tls, &s->main_http, err);
-    return rc == ERR_OK ? http_server_start(s->main_http, err) : rc;
+    if (rc != ERR_OK)
+        return s->tls_files.off ? rc : tls_files_context(&s->tls_files, err);
+    return http_server_start(s->main_http, err);
 }
 
 /* Plain HTTP, for a scraper on the same machine or pod: health and metrics only. */
@@ -335,21 +338,22 @@ enum err_code server_start(const struct server_options *options, struct server *
 
 /* ---- reload: the next state is built whole, then swapped in; a bad one is named and dropped ---- */
 
-static enum err_code reload_tls(struct server *s, struct err *err) {
+/* Last of what may be refused: afterwards the new configuration only has to be put together. */
+static enum err_code reload_tls(struct server *s, const struct config *next, struct err *err) {
     AUTO(tls_material_done) struct tls_material material = { 0 };
     struct http_tls tls = { 0 };
     struct tls_files files = { 0 };
     AUTO_FREE(arena_free) struct arena *a = arena_new(64 * 1024);
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "TLS files");
-    enum err_code rc = tls_files_find(a, s->generation->config, clock_now_s(clock_system()), &files, err);
+    enum err_code rc = tls_files_find(a, next, clock_now_s(clock_system()), &files, err);
     if (rc != ERR_OK || s->tls_files.off || files.off)
         return rc;
     rc = tls_material_load(&files, &material, &tls, err);
     if (rc == ERR_OK)
         rc = http_server_set_tls(s->main_http, &tls, err);
     if (rc != ERR_OK)
-        return rc;
+        return tls_files_context(&files, err);
     arena_free(s->tls_arena);
     s->tls_arena = STEAL(a);
     s->tls_files = files;
@@ -371,6 +375,8 @@ static void reload(struct server *s, const char *why) {
     struct err err = { 0 };
     notify_systemd("RELOADING=1");
     enum err_code rc = load_generation(s, &next, &err);
+    if (rc == ERR_OK && (rc = reload_tls(s, next->config, &err)) != ERR_OK)
+        generation_unref(next);
     if (rc == ERR_OK) {
         struct generation *old = s->generation;
         warn_of_restart_keys(s, next);
@@ -380,8 +386,6 @@ static void reload(struct server *s, const char *why) {
             s->generation = old;
         generation_unref(rc == ERR_OK ? old : next);
     }
-    if (rc == ERR_OK)
-        rc = reload_tls(s, &err);
     if (rc == ERR_OK) {
         const struct config *c = s->generation->config;
         log_configure(s->state.log, (enum log_level)c->log.level, (enum log_format)c->log.format);

@@ -17,11 +17,16 @@ static const char *issuer_host(struct arena *a, const struct config *c) {
     return arena_strdup(a, host);
 }
 
+/* The configuration may be gone before these names are. */
+static const char *copy(struct arena *a, const char *path) {
+    return path != NULL ? arena_strdup(a, str_of(path)) : NULL;
+}
+
 enum err_code tls_files_find(struct arena *a, const struct config *c, int64_t now, struct tls_files *ret,
                              struct err *err) {
-    struct tls_files files = { .certificate = c->secure_serving.tls_cert_file,
-                               .key = c->secure_serving.tls_private_key_file,
-                               .client_ca = c->secure_serving.client_ca_file,
+    struct tls_files files = { .certificate = copy(a, c->secure_serving.tls_cert_file),
+                               .key = copy(a, c->secure_serving.tls_private_key_file),
+                               .client_ca = copy(a, c->secure_serving.client_ca_file),
                                .off = c->secure_serving.http };
     if (!files.off && files.certificate == NULL) {
         const char *dir = c->secure_serving.cert_dir;
@@ -55,9 +60,13 @@ enum err_code tls_material_load(const struct tls_files *files, struct tls_materi
     if (rc == ERR_OK && files->client_ca != NULL)
         rc = file_read(files->client_ca, PEM_FILE_MAX, &m->client_ca, err);
     if (rc != ERR_OK)
-        return err_context(err, "TLS");
+        return rc;
     *ret_tls = (struct http_tls) { .certificate_pem = strbuf_str(&m->certificate),
                                    .key_pem = strbuf_str(&m->key),
                                    .client_ca_pem = files->client_ca ? strbuf_str(&m->client_ca) : STR_NULL };
     return ERR_OK;
+}
+
+enum err_code tls_files_context(const struct tls_files *files, struct err *err) {
+    return err_context(err, "TLS: %s, %s", files->certificate, files->key);
 }

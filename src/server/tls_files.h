@@ -19,3 +19,5 @@ void tls_material_done(struct tls_material *m);
 /* `ret_tls` borrows from `m`. */
 enum err_code tls_material_load(const struct tls_files *files, struct tls_material *m,
                                 struct http_tls *ret_tls, struct err *err);
+/* Puts the names of the files before what is wrong with them. Returns the error's code. */
+enum err_code tls_files_context(const struct tls_files *files, struct err *err);

@@ -70,7 +70,7 @@ class PlainDumper(yaml.SafeDumper):
 class Daemon:
     """A running tke-auth with its own folder, port and configuration."""
 
-    def __init__(self, folder, config=None, host="localhost"):
+    def __init__(self, folder, config=None, host="localhost", log_through_pipe=False):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -81,6 +81,7 @@ class Daemon:
         merge(self.config, config or {})
         self.process = None
         self.extra_env = {}
+        self.log_through_pipe = log_through_pipe
 
     def default_config(self):
         return {
@@ -116,8 +117,11 @@ class Daemon:
         env = dict(os.environ, ASAN_OPTIONS="abort_on_error=0:exitcode=99", UBSAN_OPTIONS="print_stacktrace=1",
                    TSAN_OPTIONS=f"exitcode=99:suppressions={ROOT}/tests/tsan.supp", **self.extra_env)
         self.log_file = open(self.log_path, "ab")
+        if self.log_through_pipe:
+            self.log_file = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=self.log_file).stdin
         self.process = subprocess.Popen([BIN, "serve", "--config", str(self.config_path), "--print-ready"], env=env,
                                         stdout=subprocess.PIPE, stderr=self.log_file, text=True)
+        self.log_file.close()
         if expect_failure:
             self.process.wait(START_TIMEOUT)
             return self
