@@ -47,7 +47,8 @@ size_t form_find(const struct form *f, struct str name, struct str *ret) {
 }
 
 void form_add(struct strbuf *out, struct str name, struct str value) {
-    if (out->len > 0 && out->ptr[out->len - 1] != '?')
+    char last = out->len > 0 ? out->ptr[out->len - 1] : '?';
+    if (last != '?' && last != '&')
         strbuf_addc(out, '&');
     percent_add(out, name);
     strbuf_addc(out, '=');

@@ -32,7 +32,7 @@ enum { FORM_FIELDS_MAX = 128 };
 MUST_CHECK enum err_code form_parse(struct arena *a, struct str in, struct form *ret, struct err *err);
 /* How often `name` occurs; the first value through `ret` (may be NULL). */
 size_t form_find(const struct form *f, struct str name, struct str *ret);
-/* "name=value", with '&' in front if `out` does not end in '?' and is not empty. */
+/* "name=value", with '&' in front unless `out` is empty or ends in '?' or '&'. */
 void form_add(struct strbuf *out, struct str name, struct str value);
 
 /* An absolute URL, split (RFC 3986 3). Parts are slices of the input. */

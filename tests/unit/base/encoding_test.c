@@ -138,6 +138,10 @@ static void a_form_is_built_behind_a_question_mark(void **state) {
     form_add(&out, STR("a"), STR("1 2"));
     form_add(&out, STR("b"), STR("&"));
     assert_string_equal(strbuf_c(&out), "/x?a=1%202&b=%26");
+    strbuf_clear(&out);
+    strbuf_adds(&out, "/x?y=1&"); /* no empty field in between */
+    form_add(&out, STR("a"), STR("1"));
+    assert_str(strbuf_str(&out), "/x?y=1&a=1");
 }
 
 static void a_url_splits_into_its_parts(void **state) {
