@@ -52,10 +52,10 @@ static void a_bearer_token_is_taken_from_header_or_posted_form_never_from_a_quer
     assert_ok(signer_generate(SIGN_ES256, &entry.signer, &err));
     const struct signer *signer = entry.signer;
     assert_ok(keyset_new(&entry, 1, &keys, &err));
-    assert_ok(signer_sign(
-        signer, "at+jwt",
-        STR("{\"iss\":\"i\",\"aud\":\"i\",\"exp\":1001,\"sub\":\"u\",\"client_id\":\"c\",\"jti\":\"j\"}"),
-        &token, &err));
+    assert_ok(signer_sign(signer, "at+jwt",
+                          STR("{\"iss\":\"i\",\"aud\":\"i\",\"exp\":1001,\"iat\":1005,\"sub\":\"u\",\"client_"
+                              "id\":\"c\",\"jti\":\"j\"}"),
+                          &token, &err));
     strbuf_addf(&header, "Bearer %s", strbuf_c(&token));
 
     AUTO_FREE(arena_free) struct arena *arena = arena_new(65536);
@@ -63,7 +63,11 @@ static void a_bearer_token_is_taken_from_header_or_posted_form_never_from_a_quer
     req->arena = arena;
     assert_ok(authn_bearer(req, keys, STR("i"), STR("i"), &t, &err));
     assert_str(t.subject, "u");
+    clock_advance(&fixed_clock, 5 * 1000); /* clocks of replicas differ by that much, either way */
+    assert_ok(authn_bearer(req, keys, STR("i"), STR("i"), &t, &err));
     clock_advance(&fixed_clock, 1000);
+    assert_int_equal(authn_bearer(req, keys, STR("i"), STR("i"), &t, &err), ERR_UNAUTHENTICATED);
+    clock_advance(&fixed_clock, -7 * 1000);
     assert_int_equal(authn_bearer(req, keys, STR("i"), STR("i"), &t, &err), ERR_UNAUTHENTICATED);
 
     req = request(HTTP_POST, NULL);
