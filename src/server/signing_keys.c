@@ -4,7 +4,7 @@
 
 static const struct str kind = { "signingkeys", 11 };
 static const char purpose[] = "signing-key";
-enum { KEYS_MAX = 256, KEYS_MEMORY_MAX = 4 * 1024 * 1024, KEY_BODY_MAX = 64 * 1024 };
+enum { KEYS_MAX = 256, KEYS_MEMORY_MAX = 4 * 1024 * 1024, KEY_BODY_MAX = 64 * 1024, DER_SIZE = 8 * 1024 };
 static const enum sign_alg algorithms[] = { SIGN_RS256, SIGN_ES256, SIGN_EDDSA };
 
 struct listing {
@@ -70,8 +70,12 @@ static enum err_code create_key(const struct signing_keys *k, enum sign_alg alg,
     AUTO_FREE(signer_free) struct signer *signer = NULL;
     AUTO(strbuf_wipe_done) struct strbuf der = STRBUF(KEY_BODY_MAX), sealed = STRBUF(KEY_BODY_MAX);
     enum err_code rc = signer_generate(alg, &signer, err);
-    if (rc == ERR_OK)
-        rc = signer_export_der(signer, &der, err);
+    if (rc == ERR_OK && strbuf_grow(&der, DER_SIZE) == NULL) /* at once: growing would leave copies unwiped */
+        rc = err_set(err, ERR_NOMEM, "a signing key");
+    if (rc != ERR_OK)
+        return rc;
+    strbuf_clear(&der);
+    rc = signer_export_der(signer, &der, err);
     if (rc == ERR_OK)
         rc = seal(k->keyring, k->random, purpose, strbuf_str(&der), &sealed, err);
     if (rc != ERR_OK)
