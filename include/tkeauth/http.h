@@ -47,6 +47,7 @@ struct http_request {
     size_t param_count;
     struct str
         repeated_param; /* the first declared parameter given twice (only routes with own_param_errors get here) */
+    struct str oversized_param; /* likewise, the first over its cap; http_param gives its whole value */
 };
 /* A declared parameter (query for GET, form body for POST, per the route's `params`); ptr NULL when absent. */
 struct str http_param(const struct http_request *req, const char *name);

@@ -345,6 +345,7 @@ static bool read_params(struct exchange *ex) {
     req->params = found.values;
     req->param_count = found.len;
     req->repeated_param = found.repeated;
+    req->oversized_param = found.oversized;
     if (route->own_param_errors)
         return true;
     if (found.repeated.ptr != NULL)

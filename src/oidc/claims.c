@@ -54,16 +54,19 @@ static void add_audience(const struct claims_input *in, struct strbuf *out, bool
  * whole names at a time. */
 static void add_groups(const struct oidc_provider *p, const struct identity *identity, struct strbuf *out,
                        bool *first) {
-    size_t bytes = 0, i = 0;
+    size_t i = 0;
     json_key(out, first, "groups");
+    size_t start = out->len;
     strbuf_addc(out, '[');
     for (; i < identity->groups.len; i++) {
-        bytes += identity->groups.items[i].len + 3;
-        if (bytes > p->groups_bytes_max)
-            break;
+        size_t before = out->len;
         if (i > 0)
             strbuf_addc(out, ',');
         json_add_string(out, identity->groups.items[i]);
+        if (out->len - start <= p->groups_bytes_max) /* as they are written: escapes make a name longer */
+            continue;
+        strbuf_truncate(out, before);
+        break;
     }
     strbuf_addc(out, ']');
     if (i < identity->groups.len)

@@ -96,6 +96,10 @@ static struct login_context open_context(const struct oidc_provider *p, const st
     c.connector = oidc_find_connector(p, http_path_param(req, "connector"));
     if (c.client == NULL || c.connector == NULL || !request_connector_usable(c.client, c.connector))
         c.page_key = "unknown_tenant";
+    else if (c.auth.connector_id.ptr != NULL && !str_eq(c.auth.connector_id, str_of(c.connector->id)))
+        c.page_key = "unknown_tenant"; /* the client asked for one tenant; this is another one's form */
+    else if (!redirect_uri_allowed(c.client, c.auth.redirect_uri))
+        c.page_key = "redirect_uri"; /* taken from the client while the form was open */
     return c;
 }
 
@@ -132,6 +136,7 @@ static struct str back_path(const struct oidc_provider *p, const struct http_req
                      { "nonce", c->auth.nonce },
                      { "code_challenge", c->auth.code_challenge },
                      { "code_challenge_method", c->auth.code_challenge.ptr ? STR("S256") : STR_NULL },
+                     { "login_hint", c->auth.login_hint },
                      { "ui_locales", c->auth.ui_locales } };
     for (size_t i = 0; i < ARRAY_LEN(optional); i++)
         if (optional[i].value.ptr != NULL)
@@ -238,7 +243,9 @@ enum err_code oidc_login_submit(void *app, const struct http_request *req, struc
     struct form_state form = { .username = http_param(req, "login") };
     const struct attempt attempt = { c.connector, form.username, http_param(req, "password"), &c.auth.scopes,
                                      c.client };
-    form.outcome = login_attempt(p, req, &attempt, &identity, &form.retry_after_s);
+    bool is_complete = attempt.username.len > 0 && attempt.password.len > 0;
+    form.outcome = is_complete ? login_attempt(p, req, &attempt, &identity, &form.retry_after_s)
+                               : ATTEMPT_WRONG; /* no guess: nobody is asked, nothing is counted */
     if (form.outcome != ATTEMPT_OK)
         return render_form(p, req, res, &c, &form, err);
     return answer_code(p, req, res, &c, &identity, err);

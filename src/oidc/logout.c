@@ -6,6 +6,7 @@
 #include "oidc/redirect_uri.h"
 
 struct logout {
+    struct str client_id;        /* as the hint says, also of a client that is no more; STR_NULL: no hint */
     const struct client *client; /* NULL: not known */
     struct str session_id;       /* STR_NULL: no valid hint */
     struct str subject;
@@ -25,6 +26,7 @@ static enum err_code read_hint(const struct oidc_provider *p, const struct http_
     struct str client_id = json_get_str(token.payload, "azp");
     if (client_id.ptr == NULL)
         client_id = json_get_str(token.payload, "aud");
+    ret->client_id = arena_str(req->arena, client_id);
     ret->client = oidc_find_client(p, client_id);
     ret->session_id = arena_str(req->arena, json_get_str(token.payload, "sid"));
     ret->subject = arena_str(req->arena, json_get_str(token.payload, "sub"));
@@ -72,9 +74,9 @@ enum err_code oidc_logout(void *app, const struct http_request *req, struct http
         log_info(req->log, req->request_id, "logout_refused", KV("reason", (const char *)err->detail));
         return oauth_error_page(p, req, res, 400, "logout", err);
     }
-    if (client_id.len > 0 && l.client != NULL && !str_eq(client_id, l.client->id))
+    if (client_id.len > 0 && l.client_id.ptr != NULL && !str_eq(client_id, l.client_id))
         return oauth_error_page(p, req, res, 400, "logout", err);
-    if (l.client == NULL && client_id.len > 0)
+    if (l.client_id.ptr == NULL && client_id.len > 0)
         l.client = oidc_find_client(p, client_id);
     choose_return(req, &l);
     if (l.session_id.len == 0) /* nothing proved: the page, and at most a link to follow by hand */

@@ -5,13 +5,14 @@
 
 enum { PARAM_URI_MAX = 2048, PARAM_STATE_MAX = 2048, PARAM_SHORT_MAX = 512 };
 
+/* The first three say where an answer goes, and http/ names the first parameter that is wrong: they stay in front. */
 const struct http_param_spec request_params[] = {
     { "client_id", HTTP_PARAM_OPTIONAL, PARAM_SHORT_MAX },
     { "redirect_uri", HTTP_PARAM_OPTIONAL, PARAM_URI_MAX },
+    { "state", HTTP_PARAM_OPTIONAL, PARAM_STATE_MAX },
     { "response_type", HTTP_PARAM_OPTIONAL, PARAM_SHORT_MAX },
     { "response_mode", HTTP_PARAM_OPTIONAL, PARAM_SHORT_MAX },
     { "scope", HTTP_PARAM_OPTIONAL, PARAM_STATE_MAX },
-    { "state", HTTP_PARAM_OPTIONAL, PARAM_STATE_MAX },
     { "nonce", HTTP_PARAM_OPTIONAL, PARAM_SHORT_MAX },
     { "code_challenge", HTTP_PARAM_OPTIONAL, PARAM_SHORT_MAX },
     { "code_challenge_method", HTTP_PARAM_OPTIONAL, PARAM_SHORT_MAX },
@@ -26,10 +27,14 @@ const struct http_param_spec request_params[] = {
     { NULL, 0, 0 },
 };
 
+bool client_takes_connector(const struct client *c, const struct connector *connector) {
+    return c->allowed_connectors.len == 0 || str_list_contains(&c->allowed_connectors, str_of(connector->id));
+}
+
 bool request_connector_usable(const struct client *c, const struct connector *connector) {
     if ((connector->ops->capabilities & CONNECTOR_PASSWORD) == 0)
         return false;
-    return c->allowed_connectors.len == 0 || str_list_contains(&c->allowed_connectors, str_of(connector->id));
+    return client_takes_connector(c, connector);
 }
 
 static struct request_result page_error(const char *key) {
@@ -142,11 +147,27 @@ static bool grant_type_allowed(const struct client *c, struct str grant_type) {
     return c->grant_types.len == 0 || str_list_contains(&c->grant_types, grant_type);
 }
 
+static bool is_any_of(struct str name, const char *a, const char *b) {
+    return str_eq(name, str_of(a)) || str_eq(name, str_of(b));
+}
+
+/* A parameter given twice, or longer than any real one: never guessed at, cut or ignored (RFC 6749 3.1). */
+static void check_form_of_params(const struct http_request *req, struct request_result *r) {
+    if (str_eq(req->repeated_param, STR("state")) || str_eq(req->oversized_param, STR("state")))
+        r->auth.state =
+            STR_NULL; /* which of them would be a guess, and a long one does not fit into a redirect */
+    if (req->repeated_param.ptr != NULL)
+        redirect_error(r, "invalid_request", "A parameter is repeated.");
+    if (req->oversized_param.ptr != NULL)
+        redirect_error(r, "invalid_request", "A parameter is too long.");
+}
+
 struct request_result request_parse(const struct oidc_provider *p, const struct http_request *req,
                                     struct str connector_id) {
     struct request_result r = { .verdict = REQUEST_OK };
     struct str client_id = http_param(req, "client_id");
-    if (str_eq(req->repeated_param, STR("client_id")) || str_eq(req->repeated_param, STR("redirect_uri")))
+    if (is_any_of(req->repeated_param, "client_id", "redirect_uri") ||
+        is_any_of(req->oversized_param, "client_id", "redirect_uri"))
         return page_error("bad_request");
     r.client = client_id.len ? oidc_find_client(p, client_id) : NULL;
     if (r.client == NULL)
@@ -165,11 +186,7 @@ struct request_result request_parse(const struct oidc_provider *p, const struct 
         .login_hint = http_param(req, "login_hint"),
         .issued_at = clock_now_s(p->clock),
     };
-    if (req->repeated_param.ptr != NULL) {
-        if (str_eq(req->repeated_param, STR("state")))
-            r.auth.state = STR_NULL; /* which of them would be a guess */
-        redirect_error(&r, "invalid_request", "A parameter is repeated.");
-    }
+    check_form_of_params(req, &r);
     if (!grant_type_allowed(r.client, STR("authorization_code")))
         redirect_error(&r, "unauthorized_client", "This client may not use the authorization code grant.");
     check_unsupported(req, &r);

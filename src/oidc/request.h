@@ -18,5 +18,7 @@ extern const struct http_param_spec request_params[];
 /* `connector_id` from the path, or STR_NULL: then the parameter of that name counts. */
 struct request_result request_parse(const struct oidc_provider *p, const struct http_request *req,
                                     struct str connector_id);
+/* May this client's users come from there? */
+bool client_takes_connector(const struct client *c, const struct connector *connector);
 /* May this client's users log in there, with a password? */
 bool request_connector_usable(const struct client *c, const struct connector *connector);

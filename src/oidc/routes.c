@@ -13,8 +13,9 @@ static const struct http_param_spec login_form_params[] = {
 static const struct http_param_spec login_submit_params[] = {
     { "ticket", HTTP_PARAM_REQUIRED | HTTP_PARAM_SECRET, 2 * TICKET_MAX },
     { "csrf", HTTP_PARAM_REQUIRED | HTTP_PARAM_SECRET, 128 },
-    { "login", HTTP_PARAM_REQUIRED, 512 },
-    { "password", HTTP_PARAM_REQUIRED | HTTP_PARAM_SECRET, PASSWORD_MAX },
+    /* Empty counts as absent for http/; a person who left a field empty is shown the form again. */
+    { "login", HTTP_PARAM_OPTIONAL, 512 },
+    { "password", HTTP_PARAM_SECRET, PASSWORD_MAX },
     { NULL, 0, 0 },
 };
 static const struct http_param_spec token_params[] = {

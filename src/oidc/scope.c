@@ -34,6 +34,11 @@ static bool audience_is_trusted(const struct oidc_provider *p, const struct clie
     return peer != NULL && str_list_contains(&peer->trusted_peers, c->id);
 }
 
+bool scope_is_trusted(const struct oidc_provider *p, const struct client *c, struct str scope) {
+    struct str audience = scope_audience(scope);
+    return audience.ptr == NULL || audience_is_trusted(p, c, audience);
+}
+
 enum scope_check scope_parse(const struct oidc_provider *p, struct arena *a, const struct client *c,
                              struct str text, struct str_list *ret) {
     struct str_list scopes = { .items = arena_array(a, SCOPES_MAX, sizeof(struct str)) };
@@ -45,8 +50,7 @@ enum scope_check scope_parse(const struct oidc_provider *p, struct arena *a, con
             return SCOPE_MALFORMED;
         if (!scope_is_known(scope) || str_list_contains(&scopes, scope))
             continue;
-        struct str audience = scope_audience(scope);
-        if (audience.ptr != NULL && !audience_is_trusted(p, c, audience))
+        if (!scope_is_trusted(p, c, scope))
             return SCOPE_NOT_TRUSTED;
         if (scopes.len == SCOPES_MAX)
             return SCOPE_MALFORMED;

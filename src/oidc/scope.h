@@ -15,4 +15,6 @@ enum scope_check scope_parse(const struct oidc_provider *p, struct arena *a, con
 bool scope_has(const struct str_list *scopes, const char *name);
 /* The id behind "audience:server:client_id:", or STR_NULL. */
 struct str scope_audience(struct str scope);
+/* False for the audience of a client that does not list `c` in trusted_peers, or is unknown. */
+bool scope_is_trusted(const struct oidc_provider *p, const struct client *c, struct str scope);
 void scope_join(const struct str_list *scopes, struct strbuf *out);

@@ -3,6 +3,7 @@
 #include "oidc/grants/grants.h"
 #include "oidc/login.h"
 #include "oidc/refresh_token.h"
+#include "oidc/request.h"
 #include "oidc/scope.h"
 #include "oidc/tokens.h"
 
@@ -92,8 +93,7 @@ enum err_code grant_password(const struct oidc_provider *p, const struct http_re
         return grant_refuse(req, res, client,
                             (struct oauth_error) { "invalid_request", "username or password is missing." },
                             "no username or password");
-    if (connector == NULL || (client->allowed_connectors.len > 0 &&
-                              !str_list_contains(&client->allowed_connectors, str_of(connector->id))))
+    if (connector == NULL || !client_takes_connector(client, connector))
         return grant_refuse(req, res, client,
                             (struct oauth_error) { "unauthorized_client",
                                                    "This client may not log users of that tenant in." },

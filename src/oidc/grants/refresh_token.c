@@ -3,6 +3,7 @@
  * whether the user still exists, outside any transaction. */
 #include "oidc/grants/grants.h"
 #include "oidc/refresh_token.h"
+#include "oidc/request.h"
 #include "oidc/scope.h"
 #include "oidc/tokens.h"
 
@@ -56,15 +57,26 @@ static enum err_code refuse(const struct oidc_provider *p, const struct http_req
     return grant_refuse(req, res, client, bad_token, outcome_reason(outcome));
 }
 
+/* A peer may have stopped trusting the client since the login: its audience is granted no more (the answer's scope says so). */
+static struct str_list still_trusted(const struct oidc_provider *p, struct arena *a,
+                                     const struct client *client, const struct str_list *granted) {
+    struct str_list kept = { .items = arena_array(a, granted->len + 1, sizeof(struct str)) };
+    for (size_t i = 0; kept.items != NULL && i < granted->len; i++)
+        if (scope_is_trusted(p, client, granted->items[i]))
+            kept.items[kept.len++] = granted->items[i];
+    return kept;
+}
+
 /* RFC 6749 6: no scope that was not granted at first. */
-static bool narrow_scopes(const struct http_request *req, struct refreshing *r) {
+static bool narrow_scopes(const struct oidc_provider *p, const struct http_request *req,
+                          const struct client *client, struct refreshing *r) {
     struct str rest = http_param(req, "scope"), scope;
-    r->scopes = r->grant.scopes;
+    r->scopes = still_trusted(p, req->arena, client, &r->grant.scopes);
     if (rest.len == 0)
         return true;
-    struct str_list fewer = { .items = arena_array(req->arena, r->grant.scopes.len + 1, sizeof(struct str)) };
+    struct str_list fewer = { .items = arena_array(req->arena, r->scopes.len + 1, sizeof(struct str)) };
     while (fewer.items != NULL && str_next(&rest, ' ', &scope)) {
-        if (!str_list_contains(&r->grant.scopes, scope))
+        if (!str_list_contains(&r->scopes, scope))
             return false;
         if (!str_list_contains(&fewer, scope))
             fewer.items[fewer.len++] = scope;
@@ -99,6 +111,8 @@ static enum err_code ask_connector(const struct oidc_provider *p, const struct h
     *ret_answered = true;
     if (connector == NULL)
         return end_family(p, req, res, client, r, "its tenant is gone", err);
+    if (!client_takes_connector(client, connector))
+        return end_family(p, req, res, client, r, "its tenant is not for this client any more", err);
     if (must_ask_a_directory(connector) && req->run != HTTP_RUN_LOGIN) {
         http_move(res, HTTP_RUN_LOGIN);
         return ERR_OK;
@@ -175,7 +189,7 @@ enum err_code grant_refresh_token(const struct oidc_provider *p, const struct ht
         return refuse(p, req, res, client, outcome);
     if (!str_eq(r.grant.client_id, client->id))
         return grant_refuse(req, res, client, bad_token, "another client's token");
-    if (!narrow_scopes(req, &r))
+    if (!narrow_scopes(p, req, client, &r))
         return grant_refuse(req, res, client,
                             (struct oauth_error) { "invalid_scope", "scope holds more than was granted." },
                             "scope too wide");
