@@ -27,6 +27,7 @@ struct server {
     struct throttle *throttle;
     struct generation *generation;
     struct snapshot_cell current;
+    struct retired_snapshots retired;
     struct http_server *main_http, *telemetry_http;
     struct cfg_watch *watch;
     struct arena *tls_arena;
@@ -100,7 +101,8 @@ static enum err_code rebuild(struct server *s, struct err *err) {
                                         .throttle = s->throttle,
                                         .rotation = signing.policy,
                                         .keys = keys,
-                                        .generation = s->generation };
+                                        .generation = s->generation,
+                                        .retired = &s->retired };
     rc = server_snapshot_new(&in, &next, err);
     if (rc == ERR_OK)
         snapshot_swap(&s->current, &next->oidc.snapshot);
@@ -458,6 +460,7 @@ static void tick(struct server *s) {
     }
     follow_store(s);
     follow_rules(s);
+    retired_snapshots_free(&s->retired);
 }
 
 static void take_signals(struct server *s) {
@@ -496,6 +499,7 @@ void server_stop(struct server *s) {
     http_server_free(s->main_http);
     http_server_free(s->telemetry_http);
     snapshot_swap(&s->current, NULL);
+    retired_snapshots_free(&s->retired);
     generation_unref(s->generation);
     throttle_free(s->throttle);
     cfg_watch_free(s->watch);

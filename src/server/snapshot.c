@@ -11,7 +11,18 @@ enum {
 
 static void snapshot_destroy(struct snapshot *base) {
     struct server_snapshot *s = (struct server_snapshot *)(void *)base;
-    server_snapshot_discard(s);
+    s->next_retired = atomic_load_explicit(&s->retired->head, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&s->retired->head, &s->next_retired, s,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
+}
+
+void retired_snapshots_free(struct retired_snapshots *r) {
+    struct server_snapshot *s = atomic_exchange_explicit(&r->head, NULL, memory_order_acquire);
+    for (struct server_snapshot *next; s != NULL; s = next) {
+        next = s->next_retired;
+        server_snapshot_discard(s);
+    }
 }
 
 void server_snapshot_discard(struct server_snapshot *s) {
@@ -134,6 +145,7 @@ enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct serve
     }
     struct generation *g = in->generation;
     snapshot_init(&s->oidc.snapshot, snapshot_destroy);
+    s->retired = in->retired;
     s->keys = in->keys;
     s->generation = generation_ref(g);
     s->arena = arena_new(SNAPSHOT_MEMORY_MAX);

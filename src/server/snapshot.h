@@ -4,12 +4,22 @@
 #include "tkeauth/crypto.h"
 #include "tkeauth/oidc.h"
 
+/* Snapshots whose last reader has gone. That reader may be an HTTP thread, which must not stop to close directories and free rules:
+ * it only links them in here, and the server's own thread lets them go. */
+struct server_snapshot;
+struct retired_snapshots {
+    _Atomic(struct server_snapshot *) head;
+};
+void retired_snapshots_free(struct retired_snapshots *r);
+
 struct server_snapshot {
     struct oidc_provider oidc; /* first: the handlers' app is this */
     struct generation *generation;
     struct arena *arena;
     struct keyset *keys;
     struct authz_app authz;
+    struct retired_snapshots *retired;
+    struct server_snapshot *next_retired;
 };
 
 struct snapshot_inputs {
@@ -17,8 +27,9 @@ struct snapshot_inputs {
     const struct keyring *keyring;
     struct throttle *throttle;
     struct rotation_policy rotation;
-    struct keyset *keys;           /* taken over, also on failure */
-    struct generation *generation; /* referenced */
+    struct keyset *keys;               /* taken over, also on failure */
+    struct generation *generation;     /* referenced */
+    struct retired_snapshots *retired; /* borrowed; outlives every snapshot */
 };
 enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct server_snapshot **ret,
                                   struct err *err);
