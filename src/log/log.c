@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,8 +18,14 @@ struct log {
     _Atomic bool stalled;       /* the reader is behind: nobody waits for it any more */
     pthread_mutex_t write_lock; /* between the poll and the write it allows */
     int fd, audit_fd;
+    bool fd_is_file, audit_is_file; /* a file takes a line whenever it comes: nothing to poll for */
     const struct clock *clock;
 };
+
+static bool is_file(int fd) {
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
 
 enum err_code log_new(const struct log_options *options, struct log **ret, struct err *err) {
     struct log *log = calloc(1, sizeof *log);
@@ -30,6 +37,8 @@ enum err_code log_new(const struct log_options *options, struct log **ret, struc
     log->format = options->format;
     log->fd = options->fd;
     log->audit_fd = options->audit_fd;
+    log->fd_is_file = is_file(log->fd);
+    log->audit_is_file = is_file(log->audit_fd);
     log->clock = options->clock;
     *ret = log;
     return ERR_OK;
@@ -165,8 +174,9 @@ static bool write_line(struct log *log, int fd, struct str line) {
     if (!lock_soon(log, LOG_WAIT_MS))
         return false;
     struct pollfd ready = { .fd = fd, .events = POLLOUT };
+    bool is_ready = fd == log->fd ? log->fd_is_file : log->audit_is_file;
     bool written = false;
-    if (poll(&ready, 1, wait_ms) == 1 && (ready.revents & POLLOUT)) {
+    if (is_ready || (poll(&ready, 1, wait_ms) == 1 && (ready.revents & POLLOUT))) {
         ssize_t n = 0;
         do
             n = write(fd, line.ptr, line.len);
