@@ -123,7 +123,19 @@ static size_t utf8_sequence(struct str s) {
     return len;
 }
 
+/* The bytes before the first that is not ASCII, rounded down to what is looked at in one go. */
+static size_t ascii_prefix(struct str s) {
+    size_t i = 0;
+    for (uint64_t eight; i + sizeof eight <= s.len; i += sizeof eight) {
+        memcpy(&eight, s.ptr + i, sizeof eight);
+        if ((eight & 0x8080808080808080U) != 0)
+            break;
+    }
+    return i;
+}
+
 bool str_is_utf8(struct str s) {
+    s = str_from(s, ascii_prefix(s));
     while (s.len > 0) {
         size_t n = utf8_sequence(s);
         if (n == 0)
