@@ -378,7 +378,7 @@ static const struct cfg_field login[] = {
           .help = "requests waiting; past it the answer is 503" },                                           \
         END,                                                                                                 \
     }
-POOL(work_pool, limits.work, "16", "1024");
+POOL(work_pool, limits.work, "32", "1024");
 POOL(login_pool, limits.login, "8", "256");
 
 static const struct cfg_field limits[] = {
