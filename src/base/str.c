@@ -8,14 +8,6 @@ bool ascii_is_alnum(char c) { return ascii_is_digit(c) || ascii_is_alpha(c); }
 bool ascii_is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
-struct str str_of(const char *c_string) {
-    return c_string ? (struct str) { c_string, strlen(c_string) } : STR_NULL;
-}
-
-bool str_eq(struct str a, struct str b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 bool str_eq_nocase(struct str a, struct str b) {
     if (a.len != b.len)
         return false;

@@ -369,7 +369,7 @@ static enum err_code compile_body(struct compiler *c, const struct scope *outer,
                                   enum closer *ret_closer) {
     struct scope scope = *outer;
     for (;;) {
-        struct str tag;
+        struct str tag = STR_NULL;
         size_t at;
         enum err_code rc = next_tag(c, tail, &tag, &at);
         if (rc != ERR_OK)

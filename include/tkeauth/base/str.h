@@ -12,8 +12,13 @@ struct str {
 /* For printf's "%.*s"; the length is cut at INT_MAX by the caller's limits. */
 #define STR_FMT(s) (int)(s).len, ((s).len ? (s).ptr : "")
 
-struct str str_of(const char *c_string); /* NULL gives STR_NULL */
-bool str_eq(struct str a, struct str b);
+/* NULL gives STR_NULL. Inline, so that the length of a literal is known when compiling. */
+static inline struct str str_of(const char *c_string) {
+    return c_string != NULL ? (struct str) { c_string, strlen(c_string) } : STR_NULL;
+}
+static inline bool str_eq(struct str a, struct str b) {
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only; the locale has no say */
 int str_cmp(struct str a, struct str b);        /* byte order, shorter first */
 bool str_starts_with(struct str s, struct str prefix);
