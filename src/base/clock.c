@@ -37,20 +37,42 @@ int64_t clock_now_ms(const struct clock *c) { return c->now_ms(c); }
 int64_t clock_now_s(const struct clock *c) { return c->now_ms(c) / 1000; }
 int64_t clock_mono_ms(const struct clock *c) { return c->mono_ms(c); }
 
-char *time_rfc3339(int64_t seconds, char *out) {
+/* By hand: it is in every log line, and strftime reads a locale. */
+static char *add_digits(char *at, int n, int width, char end) {
+    for (int i = width - 1; i >= 0; i--, n /= 10)
+        at[i] = (char)('0' + n % 10);
+    at[width] = end;
+    return at + width + 1;
+}
+
+/* Up to the seconds, closed by `end`; NULL: no time with a year of four digits. */
+static char *add_time(int64_t seconds, char end, char *out) {
     struct tm parts = { 0 };
     time_t t = (time_t)seconds;
-    (void)gmtime_r(&t, &parts);
-    if (strftime(out, TIME_RFC3339_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        out[0] = '\0';
+    if (gmtime_r(&t, &parts) == NULL || parts.tm_year < -1900 || parts.tm_year > 9999 - 1900)
+        return NULL;
+    char *at = add_digits(out, parts.tm_year + 1900, 4, '-');
+    at = add_digits(at, parts.tm_mon + 1, 2, '-');
+    at = add_digits(at, parts.tm_mday, 2, 'T');
+    at = add_digits(at, parts.tm_hour, 2, ':');
+    at = add_digits(at, parts.tm_min, 2, ':');
+    return add_digits(at, parts.tm_sec, 2, end);
+}
+
+char *time_rfc3339(int64_t seconds, char *out) {
+    char *end = add_time(seconds, 'Z', out);
+    *(end != NULL ? end : out) = '\0';
     return out;
 }
 
 char *time_rfc3339_ms(int64_t ms, char *out) {
-    (void)time_rfc3339(ms / 1000, out);
-    size_t len = strlen(out);
-    if (len > 0 && len + 4 < TIME_RFC3339_SIZE)
-        (void)snprintf(out + len - 1, TIME_RFC3339_SIZE - len + 1, ".%03dZ", (int)(ms % 1000));
+    int rest = (int)(ms % 1000);
+    if (rest < 0)
+        rest += 1000;
+    char *end = add_time((ms - rest) / 1000, '.', out);
+    if (end != NULL)
+        end = add_digits(end, rest, 3, 'Z');
+    *(end != NULL ? end : out) = '\0';
     return out;
 }
 

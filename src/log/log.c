@@ -123,7 +123,11 @@ static void add_head(struct strbuf *out, bool json, int64_t now_ms, const char *
         strbuf_addf(out, "%s %-5s %s", time, level, event);
         return;
     }
-    strbuf_addf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", time, level);
+    strbuf_adds(out, "{\"time\":\"");
+    strbuf_adds(out, time);
+    strbuf_adds(out, "\",\"level\":\"");
+    strbuf_adds(out, level);
+    strbuf_adds(out, "\",\"event\":");
     json_add_string(out, str_of(event));
 }
 
