@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A text that may become long starts with what most of them need, which malloc still has at hand. */
+enum { SHORT_FIRST = 64, LONG_FIRST = 1024, LONG_MAX_FROM = 4096 };
+
 /* Makes room for `extra` bytes and the NUL behind them. */
 static bool strbuf_reserve(struct strbuf *b, size_t extra) {
     if (b->failed)
@@ -16,7 +19,7 @@ static bool strbuf_reserve(struct strbuf *b, size_t extra) {
     size_t need = b->len + extra + 1;
     if (need <= b->cap)
         return true;
-    size_t cap = b->cap ? b->cap : 64;
+    size_t cap = b->cap ? b->cap : b->max >= LONG_MAX_FROM ? LONG_FIRST : SHORT_FIRST;
     while (cap < need)
         cap *= 2;
     char *grown = realloc(b->ptr, cap);
