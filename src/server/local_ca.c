@@ -175,6 +175,9 @@ static bool server_cert_is_good(const char *dir, const char *hostname, int64_t n
 enum err_code local_ca_ensure(const char *dir, const char *hostname, int64_t now, struct err *err) {
     AUTO(strbuf_done) struct strbuf path = STRBUF(PATH_MAX_BYTES);
     struct stat st;
+    /* OpenSSL takes the names as one text: a comma would begin another name. */
+    if (hostname != NULL && str_contains(str_of(hostname), STR(",")))
+        return err_set(err, ERR_INVALID, "\"%s\" is no host name", hostname);
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         return err_set(err, ERR_UNAVAILABLE, "%s: %s", dir, strerror(errno));
     if (stat(path_in(dir, "ca.crt", &path), &st) != 0) {

@@ -35,6 +35,7 @@ struct server {
     int signal_fd, audit_fd;
     int64_t clients_revision, keys_revision;
     int64_t last_rotation_s, last_expiry_s;
+    struct promise told_max_age, told_lifetime; /* what caches and token holders were told */
     bool stopping;
     const struct route *main_routes[8];
 };
@@ -76,7 +77,14 @@ static int64_t longest_client_ttl(struct server *s) {
 }
 
 static struct signing_keys signing_keys_of(struct server *s) {
-    return server_state_signing_keys(&s->state, s->generation->config, longest_client_ttl(s));
+    struct signing_keys keys = server_state_signing_keys(&s->state, s->generation->config,
+                                                         longest_client_ttl(s));
+    struct rotation_policy *policy = &keys.policy;
+    int64_t now = clock_now_s(clock_system());
+    policy->publish_ahead_s += promise_longest(&s->told_max_age, policy->jwks_max_age_s, now) -
+                               policy->jwks_max_age_s;
+    policy->keep_after_s = promise_longest(&s->told_lifetime, policy->keep_after_s, now);
+    return keys;
 }
 
 static void remember_revisions(struct server *s) {

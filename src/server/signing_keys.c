@@ -7,6 +7,12 @@ static const char purpose[] = "signing-key";
 enum { KEYS_MAX = 256, KEYS_MEMORY_MAX = 4 * 1024 * 1024, KEY_BODY_MAX = 64 * 1024, DER_SIZE = 8 * 1024 };
 static const enum sign_alg algorithms[] = { SIGN_RS256, SIGN_ES256, SIGN_EDDSA };
 
+int64_t promise_longest(struct promise *p, int64_t seconds, int64_t now) {
+    if (seconds >= p->seconds || now >= p->until)
+        *p = (struct promise) { seconds, now + seconds };
+    return p->seconds;
+}
+
 struct listing {
     struct arena *arena;
     struct signing_key *keys;

@@ -12,6 +12,13 @@ struct signing_keys {
     struct log *log;
     struct rotation_policy policy;
 };
+/* Others were told a time (caches a max-age, token holders an expiry). When the operator lowers it, what was told before still holds
+ * until it has passed: the running daemon plans with the longer of the two. Starts as { 0 }. */
+struct promise {
+    int64_t seconds, until;
+};
+/* Notes that `seconds` are told at `now`, and returns the longest that is still outstanding. Call it at least every few seconds. */
+int64_t promise_longest(struct promise *p, int64_t seconds, int64_t now);
 /* Does what is due, for every algorithm. `*ret_changed`: the set in the store is another one now. */
 enum err_code signing_keys_rotate(const struct signing_keys *k, bool *ret_changed, struct err *err);
 /* The set as it stands. */

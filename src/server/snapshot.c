@@ -130,12 +130,6 @@ const struct authz_app *authz_app_of(const void *app) {
     return &s->authz;
 }
 
-bool server_snapshot_is_stale(const struct server_snapshot *s, int64_t now) {
-    AUTO(strbuf_done) struct strbuf jwks = STRBUF(DOCUMENT_MAX);
-    keyset_jwks(s->keys, now, &jwks);
-    return !jwks.failed && !str_eq(strbuf_str(&jwks), s->oidc.jwks_json);
-}
-
 enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct server_snapshot **ret,
                                   struct err *err) {
     struct server_snapshot *s = calloc(1, sizeof *s);

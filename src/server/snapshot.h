@@ -33,7 +33,5 @@ struct snapshot_inputs {
 };
 enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct server_snapshot **ret,
                                   struct err *err);
-/* JSON of /keys and the rest depends on time: true when the snapshot should be built anew at `now`. */
-bool server_snapshot_is_stale(const struct server_snapshot *s, int64_t now);
 /* Frees a snapshot that was never put into a cell. */
 void server_snapshot_discard(struct server_snapshot *s);
