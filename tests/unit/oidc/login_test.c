@@ -124,8 +124,8 @@ static void blobs_sealed_for_something_else_are_no_tickets(void **state) {
     struct world_form f = world_open_form(w, world_request(w, ""), "acme");
     for (size_t i = 0; i < ARRAY_LEN(purposes); i++) {
         AUTO(strbuf_done)
-        struct strbuf raw = STRBUF(20000),
-                      plain = STRBUF(20000), sealed = STRBUF(20000), text = STRBUF(40000);
+        struct strbuf raw = STRBUF(20000), plain = STRBUF(20000), sealed = STRBUF(20000),
+                      text = STRBUF(40000);
         struct err err;
         assert_ok(base64url_decode(str_of(f.ticket), &raw, &err));
         assert_ok(unseal(w->p.keyring, "auth-request", strbuf_str(&raw), &plain, &err));
