@@ -26,6 +26,7 @@ REDIRECT, SECRET, USER, PASSWORD = "http://127.0.0.1:5555/callback", "a-secret-o
 BEARER = "a-token-of-the-bench-0123456789abcdef"
 LDAP_BASE, LDAP_USERS, LOCAL_USERS = "dc=example,dc=org", 1000, 89
 REFRESH_ROWS = 1_000_000
+DEX_LOGIN_CPU_US = 6500  # plain LDAP, nothing durable; measured once on the same kind of machine
 NGINX = """
 daemon off; worker_processes 1; pid {dir}/pid; error_log {dir}/error.log crit;
 events {{ worker_connections 1024; }}
@@ -194,6 +195,7 @@ def tokens(tool, daemon, results, codes, hash_text):
     title = {"code": "code redemptions", "refresh": "refreshes"}
     for (kind, client), pairs in rates.items():
         signatures = "2 ES256 signatures" if client == "es256" else "RS256 + ES256 signature"
+        # What a bare service kept of the signing rate: 0.60 without any storage, 0.8 and more where RSA outweighs the rest.
         goal = 0.55 if client == "es256" else 0.8
         results.add_pairs(f"{title[kind]}, {client.upper()}, one core", "1/s", signatures + ", one core", pairs, goal, True)
         results.add_pairs(f"CPU of {title[kind]}, {client.upper()}", "us", signatures,
@@ -267,6 +269,7 @@ def ldap_connector(where):
 
 
 def ldap_logins(tool, daemon, where, results):
+    # A bare service with four requests, two durable writes and two signatures a login reached 0.2 of the directory's own rate.
     for client, goal in (("es256", 0.2), ("rs256", None)):
         pairs, costs = [], []
         for _ in range(ROUNDS if goal else 3):
@@ -279,9 +282,8 @@ def ldap_logins(tool, daemon, where, results):
         results.add_pairs(f"LDAP logins, {client.upper()}, 4 requests each", "1/s", "raw search+bind, kept, 4 threads", pairs,
                           goal, True)
         cost = statistics.median(costs)
-        reference = {"es256": 6500, "rs256": 6500}[client]  # dex v2.24, memory store, plain LDAP: performance of the peer
-        results.add(f"CPU of an LDAP login, {client.upper()}", cost, "us", "dex 2.24 in memory (elsewhere)", reference,
-                    cost / reference, None, None)
+        results.add(f"CPU of an LDAP login, {client.upper()}", cost, "us", "dex 2.24 in memory (elsewhere)", DEX_LOGIN_CPU_US,
+                    cost / DEX_LOGIN_CPU_US, None, None)
 
 
 # ---- a storm of local logins ----

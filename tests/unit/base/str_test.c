@@ -85,6 +85,15 @@ static void only_well_formed_utf8_is_utf8(void **state) {
         { { "\xe0\xa0\x41", 3 }, false },
         { { "\xf0\x90\x80\x41", 4 }, false },
         { { "\xff", 1 }, false },
+        /* Eight bytes are looked at in one go: what is wrong may be anywhere among them or behind them. */
+        { { "12345678abcdefgh", 16 }, true },
+        { { "1234567\xc3\xa9 12345", 15 }, true },
+        { { "12345678\xff", 9 }, false },
+        { { "1234567\xff", 8 }, false },
+        { { "12345678abc\xff"
+            "efgh",
+            16 },
+          false },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         if (str_is_utf8(cases[i].s) != cases[i].ok)

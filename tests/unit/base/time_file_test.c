@@ -25,6 +25,9 @@ static void times_are_written_and_read_in_utc(void **state) {
     }
     char text[TIME_RFC3339_SIZE];
     assert_string_equal(time_rfc3339_ms(1767322245007, text), "2026-01-02T02:50:45.007Z");
+    assert_string_equal(time_rfc3339_ms(-1, text), "1969-12-31T23:59:59.999Z");
+    assert_string_equal(time_rfc3339(253402300799, text), "9999-12-31T23:59:59Z");
+    assert_string_equal(time_rfc3339(253402300800, text), ""); /* a year of five digits */
 }
 
 static void times_that_do_not_exist_are_refused(void **state) {
