@@ -36,7 +36,7 @@ struct server {
     int64_t clients_revision, keys_revision;
     int64_t last_rotation_s, last_expiry_s;
     struct promise told_max_age, told_lifetime; /* what caches and token holders were told */
-    bool stopping;
+    bool stopping, reload_again;
     const struct route *main_routes[8];
 };
 
@@ -238,19 +238,27 @@ static enum err_code start_telemetry(struct server *s, const struct config *c, s
     return rc == ERR_OK ? http_server_start(s->telemetry_http, err) : rc;
 }
 
+/* Watches the files of the configuration in force, or before the first one only its own. A change between the reading of a file and
+ * this call would be nobody's: the watch there was before has seen it, and is asked last. */
 static enum err_code watch_files(struct server *s, struct err *err) {
-    const struct cfg_strings *named = &s->generation->config->files;
+    AUTO_FREE(cfg_watch_free) struct cfg_watch *fresh = NULL;
+    const struct cfg_strings none = { 0 };
+    const struct cfg_strings *named = s->generation ? &s->generation->config->files : &none;
     const char *const own[] = { s->config_path, s->tls_files.certificate, s->tls_files.key,
                                 s->tls_files.client_ca };
-    cfg_watch_free(s->watch);
-    s->watch = NULL;
-    enum err_code rc = cfg_watch_new(&s->watch, err);
+    enum err_code rc = cfg_watch_new(&fresh, err);
     for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(own); i++)
         if (own[i] != NULL)
-            rc = cfg_watch_add(s->watch, own[i], err);
+            rc = cfg_watch_add(fresh, own[i], err);
     for (size_t i = 0; rc == ERR_OK && i < named->len; i++)
-        rc = cfg_watch_add(s->watch, named->items[i], err);
-    return rc;
+        rc = cfg_watch_add(fresh, named->items[i], err);
+    if (rc != ERR_OK)
+        return rc;
+    if (s->watch != NULL && cfg_watch_changed(s->watch))
+        s->reload_again = true;
+    cfg_watch_free(s->watch);
+    s->watch = STEAL(fresh);
+    return ERR_OK;
 }
 
 static enum err_code start_signals(struct server *s, struct err *err) {
@@ -301,6 +309,8 @@ static enum err_code start_all(struct server *s, const struct server_options *op
     if (a == NULL || s->metrics == NULL || s->tls_arena == NULL)
         return err_set(err, ERR_NOMEM, "the server");
     enum err_code rc = start_signals(s, err);
+    if (rc == ERR_OK)
+        rc = watch_files(s, err); /* before the first reading */
     if (rc == ERR_OK)
         rc = cfg_problems_init(&problems, err);
     if (rc != ERR_OK)
@@ -400,11 +410,11 @@ static void reload(struct server *s, const char *why) {
         const struct config *c = s->generation->config;
         log_configure(s->state.log, (enum log_level)c->log.level, (enum log_format)c->log.format);
         audit_event(s->state.log, NULL, "reloaded", KV("why", why));
-    } else
+        if (watch_files(s, &err) != ERR_OK)
+            log_error_err(s->state.log, NULL, "watch_failed", &err);
+    } else /* the files to watch are still the same, and a repair may be on its way already */
         log_error_err(s->state.log, NULL, "reload_refused", &err, KV("why", why),
                       KV("kept", "the last good configuration"));
-    if (watch_files(s, &err) != ERR_OK)
-        log_error_err(s->state.log, NULL, "watch_failed", &err);
     notify_systemd("READY=1");
 }
 
@@ -488,8 +498,11 @@ void server_run(struct server *s) {
         int ready = poll(fds, ARRAY_LEN(fds), TICK_MS);
         if (ready > 0 && fds[0].revents != 0)
             take_signals(s);
-        if (ready > 0 && fds[1].revents != 0 && cfg_watch_changed(s->watch))
+        bool changed = ready > 0 && fds[1].revents != 0 && cfg_watch_changed(s->watch);
+        if (changed || s->reload_again) {
+            s->reload_again = false;
             reload(s, "a watched file changed");
+        }
         tick(s);
     }
     log_info(s->state.log, NULL, "stopping");
