@@ -18,7 +18,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, ROTATE_EVERY_S = 10, EXPIRE_EVERY_S = 30, EXPIRE_BATCH = 1000, DRAIN_MS = 10000 };
+enum {
+    TICK_MS = 1000,
+    ROTATE_EVERY_S = 10,
+    EXPIRE_EVERY_S = 30,
+    RENEW_EVERY_S = 3600,
+    EXPIRE_BATCH = 1000,
+    DRAIN_MS = 10000
+};
 
 struct server {
     const char *config_path;
@@ -34,7 +41,7 @@ struct server {
     struct tls_files tls_files;
     int signal_fd, audit_fd;
     int64_t clients_revision, keys_revision;
-    int64_t last_rotation_s, last_expiry_s;
+    int64_t last_rotation_s, last_expiry_s, last_renewal_s;
     struct promise told_max_age, told_lifetime; /* what caches and token holders were told */
     bool stopping, reload_again;
     const struct route *main_routes[8];
@@ -466,8 +473,19 @@ static void follow_rules(struct server *s) {
                     KV("revision", authz_revision(s->generation->authz)));
 }
 
+/* A certificate of our own making ends after a year; a daemon may run for longer than that without a reload. */
+static void renew_certificate(struct server *s) {
+    struct err err = { 0 };
+    if (s->tls_files.local_ca != NULL && reload_tls(s, s->generation->config, &err) != ERR_OK)
+        log_error_err(s->state.log, NULL, "certificate_renewal_failed", &err);
+}
+
 static void tick(struct server *s) {
     int64_t now = clock_mono_ms(clock_system()) / 1000;
+    if (now - s->last_renewal_s >= RENEW_EVERY_S) {
+        s->last_renewal_s = now;
+        renew_certificate(s);
+    }
     if (now - s->last_rotation_s >= ROTATE_EVERY_S) {
         s->last_rotation_s = now;
         rotate_keys(s);

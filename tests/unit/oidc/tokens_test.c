@@ -143,6 +143,7 @@ static void userinfo_takes_the_header_or_a_posted_field_never_a_query_or_both(vo
     assert_status(w, world_post(w, "/oidc/userinfo", ""), 200);
     assert_status(w, world_post(w, "/oidc/userinfo", world_text(w, "access_token=%s", token)), 400);
     assert_text(world_json(w, "error"), "invalid_request");
+    assert_true(str_contains(str_of(world_header(w, "WWW-Authenticate")), STR("error=\"invalid_request\"")));
     w->authorization = NULL;
 }
 
