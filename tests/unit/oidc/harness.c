@@ -333,7 +333,6 @@ char *world_log(struct world *w) {
 }
 
 const char *world_text(struct world *w, const char *fmt, ...) {
-    AUTO(strbuf_done) struct strbuf text = STRBUF(1 << 20);
     va_list ap;
     va_start(ap, fmt);
     char *made = NULL;
