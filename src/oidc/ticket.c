@@ -15,10 +15,10 @@ static bool cookie_is_secure(const struct oidc_provider *p, const struct http_re
                              const struct auth_request *auth) {
     struct url url;
     struct err err;
-    if (!p->secure_cookies || url_parse(auth->redirect_uri, &url, &err) != ERR_OK)
+    if (!p->secure_cookies || url_parse(auth->redirect_uri, &url, &err) != ERR_OK || url.host.len == 0)
         return p->secure_cookies;
     const char *end = url.port.len ? url.port.ptr + url.port.len : url.host.ptr + url.host.len;
-    struct str authority = { url.host.ptr, url.host.len ? (size_t)(end - url.host.ptr) : 0 };
+    struct str authority = { url.host.ptr, (size_t)(end - url.host.ptr) };
     return !(str_eq(url.scheme, STR("http")) && str_eq_nocase(authority, http_header(req, "Host")));
 }
 
