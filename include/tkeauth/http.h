@@ -161,6 +161,9 @@ struct http_options {
     struct http_strings trusted_proxies; /* CIDRs whose X-Forwarded-For and X-Request-Id count */
     struct http_strings cors_origins;    /* exact origins */
     bool tls;
+    const char *
+        hsts_host; /* Strict-Transport-Security only when the request's Host is this (RFC 6797); NULL: never. A gateway
+                            * in front has a host of its own, whose other ports are not ours to pin to https */
     const char *tls_min_version; /* "1.2" or "1.3" */
     const struct clock *clock;
     const struct random *random;

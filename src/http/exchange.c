@@ -205,6 +205,12 @@ static void answer_preflight(struct exchange *ex) {
     response_default_header(&ex->res, "Access-Control-Max-Age", STR("600"));
 }
 
+static bool is_hsts_host(const struct exchange *ex) {
+    struct str host, port;
+    (void)str_cut(http_header(&ex->req, "Host"), ':', &host, &port); /* an IPv6 literal is no name to pin */
+    return str_eq_nocase(host, str_of(ex->server->options.hsts_host)) && host.len > 0;
+}
+
 /* What every answer carries. The handler's own value of the same header stays. */
 static void add_common_headers(struct exchange *ex) {
     struct http_response *res = &ex->res;
@@ -224,8 +230,8 @@ static void add_common_headers(struct exchange *ex) {
      * Origin header"), and over plain HTTP, where they send no Sec-Fetch-Site, that is all that tells our form from a foreign one. */
     response_default_header(res, "Referrer-Policy", STR("strict-origin"));
     response_default_header(res, "X-Frame-Options", STR("DENY"));
-    if (ex->req.is_tls)
-        response_default_header(res, "Strict-Transport-Security", STR("max-age=31536000; includeSubDomains"));
+    if (ex->req.is_tls && is_hsts_host(ex))
+        response_default_header(res, "Strict-Transport-Security", STR("max-age=31536000"));
 }
 
 static void answer_refusal(struct exchange *ex) {

@@ -39,6 +39,7 @@ struct server {
     struct cfg_watch *watch;
     struct arena *tls_arena;
     struct tls_files tls_files;
+    char *hsts_host;
     int signal_fd, audit_fd;
     int64_t clients_revision, keys_revision;
     int64_t last_rotation_s, last_expiry_s, last_renewal_s;
@@ -193,6 +194,7 @@ static struct http_options http_options_of(struct server *s, const struct config
         .trusted_proxies = { c->generic.trusted_proxies.items, c->generic.trusted_proxies.len },
         .cors_origins = { c->generic.cors_allowed_origins.items, c->generic.cors_allowed_origins.len },
         .tls = !s->tls_files.off,
+        .hsts_host = s->hsts_host,
         .tls_min_version = c->secure_serving.tls_min_version,
         .clock = clock_system(),
         .random = random_system(),
@@ -215,6 +217,7 @@ static enum err_code start_http(struct server *s, const struct config *c, struct
         if (rc != ERR_OK)
             return tls_files_context(&s->tls_files, err);
     }
+    s->hsts_host = str_dup_c(s->tls_files.hsts_host); /* outlives a reload of the certificates */
     const struct http_options options = http_options_of(s, c);
     enum err_code rc = http_server_new(&options, s->tls_files.off ? NULL : &tls, &s->main_http, err);
     if (rc != ERR_OK)
@@ -543,6 +546,7 @@ void server_stop(struct server *s) {
     throttle_free(s->throttle);
     cfg_watch_free(s->watch);
     arena_free(s->tls_arena);
+    free(s->hsts_host);
     server_state_close(&s->state);
     metrics_free(s->metrics);
     if (s->signal_fd >= 0)

@@ -37,6 +37,9 @@ enum err_code tls_files_find(struct arena *a, const struct config *c, int64_t no
         files.key = arena_printf(a, "%s/server.key", dir);
         files.local_ca = arena_printf(a, "%s/ca.crt", dir);
     }
+    const char *host = issuer_host(a, c);
+    /* Browsers would turn every http://localhost into https, also other programs' (kubelogin listens there). */
+    files.hsts_host = host != NULL && !url_host_is_loopback(str_of(host)) ? host : NULL;
     if (arena_failed(a))
         return err_set(err, ERR_NOMEM, "certificate files");
     *ret = files;

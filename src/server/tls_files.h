@@ -5,8 +5,9 @@
 
 struct tls_files {
     const char *certificate, *key, *client_ca; /* client_ca NULL: clients are not asked */
-    const char *local_ca; /* ca.crt when the certificate is of our own making; else NULL */
-    bool off;             /* plain HTTP was asked for */
+    const char *local_ca;  /* ca.crt when the certificate is of our own making; else NULL */
+    const char *hsts_host; /* the issuer's host, unless it is this machine; else NULL */
+    bool off;              /* plain HTTP was asked for */
 };
 /* The configured files, or a local CA's (made when missing). Strings in `a`. */
 enum err_code tls_files_find(struct arena *a, const struct config *c, int64_t now, struct tls_files *ret,

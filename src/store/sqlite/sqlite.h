@@ -12,7 +12,7 @@ enum {
     WRITER_BATCH_MAX = 256,
     GATHER_US = 50,
     READERS_MAX = 64,
-    READERS_KEPT = 8,
+    READERS_KEPT = 32, /* as many as there are workers by default */
     PROBE_INTERVAL_S = 1
 };
 

@@ -45,6 +45,7 @@ static void start(struct live *l, const struct http_tls *tls, const char *min_ve
     live_init(l);
     clock_fixed_init(&l->clock, (int64_t)time(NULL) * 1000); /* certificates are checked against it */
     l->options.tls = true;
+    l->options.hsts_host = "localhost"; /* as GET() says */
     l->options.tls_min_version = min_version;
     live_start(l, tls);
 }
@@ -109,7 +110,7 @@ static void assert_server_is(struct tls_client *c, const struct certificate *wan
     gnutls_x509_crt_deinit(got);
 }
 
-static void requests_over_tls_are_answered_with_hsts(void **state) {
+static void only_the_host_of_ones_own_is_pinned_to_tls(void **state) {
     struct fixture *f = *state;
     struct live l;
     start(&l, &(struct http_tls) { str_of(f->first.certificate_pem), str_of(f->first.key_pem), STR_NULL },
@@ -120,7 +121,10 @@ static void requests_over_tls_are_answered_with_hsts(void **state) {
     assert_true(c.connected);
     assert_server_is(&c, &f->first);
     tls_call(&c, GET("/hello"), "\r\n\r\nhello", text, sizeof text);
-    assert_non_null(strstr(text, "Strict-Transport-Security: max-age="));
+    assert_non_null(strstr(text, "Strict-Transport-Security: max-age=31536000\r\n"));
+    tls_call(&c, "GET /hello HTTP/1.1\r\nHost: gateway.example:9442\r\n\r\n", "\r\n\r\nhello", text,
+             sizeof text);
+    assert_null(strstr(text, "Strict-Transport-Security"));
     tls_call(&c, GET("/work/echo?a=7"), "repeated=\n", text, sizeof text);
     assert_non_null(strstr(text, "\na=7\n"));
     assert_non_null(strstr(text, "certificate=0\n"));
@@ -273,7 +277,7 @@ static void a_client_that_stalls_in_the_handshake_loses_its_slot(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_over_tls_are_answered_with_hsts),
+        cmocka_unit_test(only_the_host_of_ones_own_is_pinned_to_tls),
         cmocka_unit_test(old_versions_and_weak_ciphers_are_refused),
         cmocka_unit_test(a_new_certificate_serves_new_connections),
         cmocka_unit_test(a_bad_certificate_is_refused_and_the_old_one_stays),
