@@ -57,7 +57,7 @@ int cli_main(int argc, char **argv) {
         return c ? c->run(2, as_option) : (print_overview(stderr), 2);
     }
     if (argc < 2 || str_eq(name, STR("help")) || str_eq(name, STR("--help")) || str_eq(name, STR("-h"))) {
-        print_overview(stdout);
+        print_overview(argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
     }
     if (str_eq(name, STR("--version")))
