@@ -173,7 +173,7 @@ def test_print_config_hides_secrets_and_can_be_read_back(daemon, tmp_path):
 
 def test_can_answers_with_the_rules_of_a_file(daemon, tmp_path):
     rules = tmp_path / "policy.csv"
-    rules.write_text("p, local##user##alice, *, namespace:default/pod:*, getPod*, allow\n")
+    rules.write_text("p, reader, *, namespace:default/pod:*, getPod*, allow\ng, local##user##alice, reader, *\n")
     question = ("can", "alice", "get", "pods/log", "web-1", "--namespace", "default", "--policy", str(rules))
     assert "allowed" in daemon.cli(*question, "--tenant", "local").stdout
     elsewhere = daemon.cli(*question, "--tenant", "default", "--explain", check=False)
