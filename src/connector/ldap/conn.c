@@ -86,6 +86,14 @@ static Sockbuf_IO stream_io = {
     .sbi_close = io_close,
 };
 
+void ldap_conn_init_library(void) {
+    LDAPAPIInfo info = { .ldapai_info_version = LDAP_API_INFO_VERSION };
+    if (ldap_get_option(NULL, LDAP_OPT_API_INFO, &info) == LDAP_OPT_SUCCESS) {
+        ldap_memfree(info.ldapai_vendor_name);
+        ber_memvfree((void **)info.ldapai_extensions);
+    }
+}
+
 /* Every option that matters is set here, so that no ldap.conf, .ldaprc or LDAP... variable has a say. */
 static bool set_options(LDAP *ld) {
     const int version = LDAP_VERSION3, none = 0, deref = LDAP_DEREF_NEVER;

@@ -14,6 +14,9 @@ struct ldap_target {
     const struct clock *clock;
 };
 struct ldap_conn;
+/* Before the first connection, on the thread that loads configurations: libldap sets its global options up at first use without a
+ * lock that later readers take, so that two first logins at once would race. Harmless to repeat. */
+void ldap_conn_init_library(void);
 /* ERR_UNAVAILABLE or ERR_TIMEOUT, with host and stage in the detail. */
 MUST_CHECK enum err_code ldap_conn_open(const struct ldap_target *target, int64_t deadline_mono_ms,
                                         struct ldap_conn **ret, struct err *err);

@@ -128,6 +128,7 @@ static enum err_code ldap_open(struct connector *c, const void *config, const st
     struct ldap_dir *d = calloc(1, sizeof *d);
     if (d == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
+    ldap_conn_init_library();
     c->impl = d;
     d->config = config;
     d->env = env;
