@@ -186,7 +186,7 @@ struct config {
     struct {
         int64_t connections, connections_per_ip, threads;
         int64_t header_bytes, idle_timeout_s, request_timeout_s;
-        struct config_pool work, login;
+        struct config_pool work, login, directory;
     } limits;
     struct {
         const char *privileged_username; /* may do everything, if they have no tenant */

@@ -16,9 +16,10 @@ enum http_method {
 
 /* ---- where a handler runs ---- */
 enum http_run {
-    HTTP_RUN_LOOP,  /* on the HTTP thread: answers from memory, no lock, no I/O */
-    HTTP_RUN_WORK,  /* storage and signing */
-    HTTP_RUN_LOGIN, /* directory and password hashing: may take long */
+    HTTP_RUN_LOOP,      /* on the HTTP thread: answers from memory, no lock, no I/O */
+    HTTP_RUN_WORK,      /* storage and signing */
+    HTTP_RUN_LOGIN,     /* password hashing: costs a core for tens of milliseconds */
+    HTTP_RUN_DIRECTORY, /* waits for somebody else's server: one that is silent must not hold up the others */
 };
 
 /* ---- what a handler sees ---- */
@@ -155,6 +156,7 @@ struct http_options {
     unsigned port;       /* 0: any free one */
     unsigned threads;    /* 0: one per core */
     struct http_pool_options work, login;
+    struct http_pool_options directory; /* threads 0: HTTP_RUN_DIRECTORY shares the login pool */
     struct http_limits limits;
     const struct route *const *route_tables; /* each ends with path NULL; the list ends with NULL */
     struct http_app app;

@@ -379,7 +379,8 @@ static const struct cfg_field login[] = {
         END,                                                                                                 \
     }
 POOL(work_pool, limits.work, "32", "1024");
-POOL(login_pool, limits.login, "8", "256");
+POOL(login_pool, limits.login, "4", "256");
+POOL(directory_pool, limits.directory, "32", "256");
 
 static const struct cfg_field limits[] = {
     { .key = "connections",
@@ -430,7 +431,14 @@ static const struct cfg_field limits[] = {
       .fallback = "15s",
       .help = "for head and body of a request to arrive" },
     { .key = "work", .type = CFG_TABLE, .fields = work_pool, .help = "storage and signing" },
-    { .key = "login", .type = CFG_TABLE, .fields = login_pool, .help = "directories and password hashing" },
+    { .key = "login",
+      .type = CFG_TABLE,
+      .fields = login_pool,
+      .help = "password hashing; more than cores gains nothing" },
+    { .key = "directory",
+      .type = CFG_TABLE,
+      .fields = directory_pool,
+      .help = "logins and refreshes that wait for a directory" },
     END,
 };
 

@@ -288,7 +288,10 @@ static void job_accepted(struct pool_job *job) {
 static void job_run(struct pool_job *job) { call_handler(of_job(job)); }
 
 static struct pool *pool_of(struct exchange *ex, enum http_run run) {
-    return run == HTTP_RUN_LOGIN ? &ex->server->login : &ex->server->work;
+    struct http_server *s = ex->server;
+    if (run == HTTP_RUN_DIRECTORY && s->directory.threads != NULL)
+        return &s->directory;
+    return run == HTTP_RUN_WORK ? &s->work : &s->login;
 }
 
 static bool push(struct exchange *ex) {

@@ -72,7 +72,7 @@ struct http_server {
     struct cidr *trusted;
     size_t trusted_len;
     struct connections connections;
-    struct pool work, login;
+    struct pool work, login, directory;
     struct gauge *in_flight;
     _Atomic(struct exchange *) spares[HTTP_SPARES]; /* for the next requests: saves allocations */
     struct snapshot_cell date;                      /* the text of the current second */

@@ -123,6 +123,8 @@ static void *sweep(void *arg) {
         connections_sweep(&s->connections, now_ms);
         pool_expire(&s->work, now_ms);
         pool_expire(&s->login, now_ms);
+        if (s->directory.threads != NULL)
+            pool_expire(&s->directory, now_ms);
         (void)pthread_mutex_lock(&s->mutex);
     }
     (void)pthread_mutex_unlock(&s->mutex);
@@ -200,6 +202,9 @@ enum err_code http_server_start(struct http_server *s, struct err *err) {
     if (rc == ERR_OK)
         rc = pool_start(&s->login, &s->options.login, &exchange_pool_ops,
                         metrics_gauge(m, "http_queue_depth", "pool=\"login\"", help), err);
+    if (rc == ERR_OK && s->options.directory.threads > 0)
+        rc = pool_start(&s->directory, &s->options.directory, &exchange_pool_ops,
+                        metrics_gauge(m, "http_queue_depth", "pool=\"directory\"", help), err);
     if (rc != ERR_OK)
         return rc;
     sigset_t all, old; /* signals are main's: MHD's threads and ours block them */
@@ -246,12 +251,14 @@ void http_server_stop(struct http_server *s, int64_t drain_ms) {
         drain(s, drain_ms);
     pool_close(&s->work);
     pool_close(&s->login);
+    pool_close(&s->directory);
     end_sweeper(s);
     if (s->daemon != NULL)
         MHD_stop_daemon(s->daemon);
     s->daemon = NULL;
     pool_join(&s->work);
     pool_join(&s->login);
+    pool_join(&s->directory);
 }
 
 void http_server_free(struct http_server *s) {

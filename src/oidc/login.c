@@ -53,6 +53,10 @@ static enum attempt_outcome ask_connector(const struct oidc_provider *p, const s
     return outcome == LOGIN_OK ? ATTEMPT_OK : outcome == LOGIN_BLOCKED ? ATTEMPT_BLOCKED : ATTEMPT_WRONG;
 }
 
+enum http_run login_run_of(const struct connector *c) {
+    return str_eq(str_of(c->ops->type), STR("local")) ? HTTP_RUN_LOGIN : HTTP_RUN_DIRECTORY;
+}
+
 enum attempt_outcome login_attempt(const struct oidc_provider *p, const struct http_request *req,
                                    const struct attempt *attempt, struct identity *ret,
                                    int64_t *ret_retry_after_s) {
@@ -239,6 +243,10 @@ enum err_code oidc_login_submit(void *app, const struct http_request *req, struc
         return oauth_error_page(p, req, res, 400, c.page_key, err);
     if (!secret_equal(http_param(req, "csrf"), c.csrf))
         return oauth_error_page(p, req, res, 400, "login_ticket", err);
+    if (req->run != login_run_of(c.connector)) {
+        http_move(res, login_run_of(c.connector));
+        return ERR_OK;
+    }
     struct identity identity = { 0 };
     struct form_state form = { .username = http_param(req, "login") };
     const struct attempt attempt = { c.connector, form.username, http_param(req, "password"), &c.auth.scopes,

@@ -15,7 +15,9 @@ struct attempt {
     const struct str_list *scopes;
     const struct client *client;
 };
-/* Blocking: the login pool. `ret` is complete for ATTEMPT_OK, in the request's arena. */
+/* Where an attempt at this connector, or a refresh of its users, has to run. */
+enum http_run login_run_of(const struct connector *c);
+/* Blocking: there. `ret` is complete for ATTEMPT_OK, in the request's arena. */
 enum attempt_outcome login_attempt(const struct oidc_provider *p, const struct http_request *req,
                                    const struct attempt *attempt, struct identity *ret,
                                    int64_t *ret_retry_after_s);

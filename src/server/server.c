@@ -183,6 +183,7 @@ static struct http_options http_options_of(struct server *s, const struct config
         .threads = (unsigned)c->limits.threads,
         .work = { (unsigned)c->limits.work.threads, (unsigned)c->limits.work.queue },
         .login = { (unsigned)c->limits.login.threads, (unsigned)c->limits.login.queue },
+        .directory = { (unsigned)c->limits.directory.threads, (unsigned)c->limits.directory.queue },
         .limits = { .connections = (unsigned)c->limits.connections,
                     .connections_per_ip = (unsigned)c->limits.connections_per_ip,
                     .header_bytes = (size_t)c->limits.header_bytes,
@@ -242,6 +243,7 @@ static enum err_code start_telemetry(struct server *s, const struct config *c, s
     options.port = (unsigned)port;
     options.threads = 1;
     options.work = options.login = (struct http_pool_options) { 1, 16 };
+    options.directory = (struct http_pool_options) { 0 };
     options.route_tables = routes;
     options.tls = false;
     enum err_code rc = http_server_new(&options, NULL, &s->telemetry_http, err);

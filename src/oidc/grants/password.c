@@ -83,11 +83,11 @@ enum err_code grant_password(const struct oidc_provider *p, const struct http_re
     struct str_list scopes = { 0 };
     struct identity identity = { 0 };
     int64_t retry_after_s = 0;
-    if (req->run != HTTP_RUN_LOGIN) {
-        http_move(res, HTTP_RUN_LOGIN);
+    struct connector *connector = oidc_find_connector(p, p->password_connector);
+    if (connector != NULL && req->run != login_run_of(connector)) {
+        http_move(res, login_run_of(connector));
         return ERR_OK;
     }
-    struct connector *connector = oidc_find_connector(p, p->password_connector);
     struct str username = http_param(req, "username"), password = http_param(req, "password");
     if (username.ptr == NULL || password.ptr == NULL)
         return grant_refuse(req, res, client,

@@ -2,6 +2,7 @@
  * the same successor (parallel kubectl processes), and past that while it gives the family away as stolen. The connector is asked
  * whether the user still exists, outside any transaction. */
 #include "oidc/grants/grants.h"
+#include "oidc/login.h"
 #include "oidc/refresh_token.h"
 #include "oidc/request.h"
 #include "oidc/scope.h"
@@ -85,8 +86,9 @@ static bool narrow_scopes(const struct oidc_provider *p, const struct http_reque
     return scope_has(&fewer, "openid");
 }
 
-static bool must_ask_a_directory(const struct connector *c) {
-    return !str_eq(str_of(c->ops->type), STR("local"));
+/* A local user is looked up where the request is; a directory is waited for elsewhere. */
+static bool must_move(const struct connector *c, enum http_run run) {
+    return login_run_of(c) == HTTP_RUN_DIRECTORY && run != HTTP_RUN_DIRECTORY;
 }
 
 static enum err_code end_family(const struct oidc_provider *p, const struct http_request *req,
@@ -113,8 +115,8 @@ static enum err_code ask_connector(const struct oidc_provider *p, const struct h
         return end_family(p, req, res, client, r, "its tenant is gone", err);
     if (!client_takes_connector(client, connector))
         return end_family(p, req, res, client, r, "its tenant is not for this client any more", err);
-    if (must_ask_a_directory(connector) && req->run != HTTP_RUN_LOGIN) {
-        http_move(res, HTTP_RUN_LOGIN);
+    if (must_move(connector, req->run)) {
+        http_move(res, HTTP_RUN_DIRECTORY);
         return ERR_OK;
     }
     enum err_code rc = connector_refresh(
