@@ -53,6 +53,8 @@ function(tkeauth_fuzz name)
   target_compile_options(${name} PRIVATE -Wno-missing-prototypes -UNDEBUG) # the properties are asserts
   if(TKEAUTH_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    # What ./dev fuzz runs.
+    file(APPEND ${CMAKE_BINARY_DIR}/fuzz-targets "${name} ${CMAKE_CURRENT_BINARY_DIR}/${name} ${arg_CORPUS}\n")
   else()
     target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)
     add_test(NAME ${name} COMMAND ${name} ${arg_CORPUS})
