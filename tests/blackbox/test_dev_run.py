@@ -23,8 +23,10 @@ class DevRun:
                    http_proxy=dead, https_proxy=dead, HTTP_PROXY=dead, HTTPS_PROXY=dead, no_proxy="127.0.0.1,localhost")
         env.pop("TKE_AUTH_BIN", None)
         self.errors = open(state.parent / f"{state.name}.err", "a+")
+        # A shell that runs the tests in the background has them ignore SIGINT, and what is ignored at the start no trap can catch.
         self.process = subprocess.Popen([str(ROOT / "dev"), "run", *args], env=env, stdout=subprocess.PIPE, stderr=self.errors, text=True,
-                                        cwd=state.parent, start_new_session=True)
+                                        cwd=state.parent, start_new_session=True,
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         end = time.monotonic() + BUILD_TIMEOUT
         while not select.select([self.process.stdout], [], [], 0.2)[0]:
             assert time.monotonic() < end, self.said()
