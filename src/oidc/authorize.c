@@ -5,14 +5,12 @@
 #include "oidc/request.h"
 #include "oidc/ticket.h"
 
-/* "{base}/auth/{connector}/login?ticket=...", path-only: the browser stays on the host it came by (contract 6.2). */
+/* The login form of a tenant, with the sealed request. */
 static char *login_path(const struct oidc_provider *p, struct arena *a, const char *connector_id,
                         struct str ticket) {
     AUTO(strbuf_done) struct strbuf path = STRBUF(2 * TICKET_MAX + 1024);
-    strbuf_add(&path, p->base_path);
-    strbuf_adds(&path, "/auth/");
-    percent_add(&path, str_of(connector_id));
-    strbuf_adds(&path, "/login?");
+    page_login_path(p, connector_id, &path);
+    strbuf_addc(&path, '?');
     form_add(&path, STR("ticket"), ticket);
     return path.failed ? NULL : arena_strdup(a, strbuf_str(&path));
 }

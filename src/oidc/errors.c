@@ -41,9 +41,7 @@ void oauth_error_redirect(const struct oidc_provider *p, struct http_response *r
     redirect_uri_begin(&location, redirect_uri);
     form_add(&location, STR("error"), str_of(e.code));
     form_add(&location, STR("error_description"), str_of(e.description));
-    if (state.ptr != NULL)
-        form_add(&location, STR("state"), state);
-    form_add(&location, STR("iss"), p->issuer);
+    redirect_uri_end(p, &location, state);
     http_set_header(res, "Cache-Control", STR("no-store"));
     http_redirect(res, 303, strbuf_str(&location));
 }

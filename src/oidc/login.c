@@ -170,10 +170,7 @@ static enum err_code render_form(const struct oidc_provider *p, const struct htt
                                  const struct form_state *form, struct err *err) {
     char *retry_after = arena_printf(req->arena, "%lld", (long long)form->retry_after_s);
     AUTO(strbuf_done) struct strbuf action = STRBUF(1024);
-    strbuf_add(&action, p->base_path);
-    strbuf_adds(&action, "/auth/");
-    percent_add(&action, str_of(c->connector->id));
-    strbuf_adds(&action, "/login");
+    page_login_path(p, c->connector->id, &action);
     const struct web_value values[] = {
         { .name = "action", .text = strbuf_str(&action) },
         { .name = "login", .text = form->username },
@@ -224,9 +221,7 @@ static enum err_code answer_code(const struct oidc_provider *p, const struct htt
         return rc;
     redirect_uri_begin(&location, c->auth.redirect_uri);
     form_add(&location, STR("code"), strbuf_str(&code));
-    if (c->auth.state.ptr != NULL)
-        form_add(&location, STR("state"), c->auth.state);
-    form_add(&location, STR("iss"), p->issuer);
+    redirect_uri_end(p, &location, c->auth.state);
     rc = strbuf_check(&location, err);
     if (rc != ERR_OK)
         return rc;

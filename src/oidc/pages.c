@@ -7,6 +7,13 @@ const char *page_language(const struct oidc_provider *p, const struct http_reque
     return web_language(p->web, ui_locales, http_header(req, "Accept-Language"));
 }
 
+void page_login_path(const struct oidc_provider *p, const char *connector_id, struct strbuf *out) {
+    strbuf_add(out, p->base_path);
+    strbuf_adds(out, "/auth/");
+    percent_add(out, str_of(connector_id));
+    strbuf_adds(out, "/login");
+}
+
 enum err_code page_render(const struct oidc_provider *p, const struct http_request *req,
                           struct http_response *res, const char *page, const char *language,
                           const struct web_value *values, struct err *err) {

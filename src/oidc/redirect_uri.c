@@ -48,3 +48,9 @@ void redirect_uri_begin(struct strbuf *out, struct str uri) {
     else if (!str_ends_with(uri, STR("?")) && !str_ends_with(uri, STR("&")))
         strbuf_addc(out, '&');
 }
+
+void redirect_uri_end(const struct oidc_provider *p, struct strbuf *out, struct str state) {
+    if (state.ptr != NULL)
+        form_add(out, STR("state"), state);
+    form_add(out, STR("iss"), p->issuer);
+}

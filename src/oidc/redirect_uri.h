@@ -8,3 +8,5 @@ bool redirect_uri_allowed(const struct client *c, struct str uri);
 bool redirect_uri_is_loopback(struct str uri);
 /* Appends `uri` and the '?' or '&' that a query needs behind it; follow with form_add. */
 void redirect_uri_begin(struct strbuf *out, struct str uri);
+/* What every authorization response ends with: state if there was one (RFC 6749 4.1.2), and iss (RFC 9207 2). */
+void redirect_uri_end(const struct oidc_provider *p, struct strbuf *out, struct str state);
