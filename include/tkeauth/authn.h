@@ -36,6 +36,87 @@ MUST_CHECK enum err_code authn_bearer(const struct http_request *req, const stru
                                       struct str issuer, struct str audience, struct access_token *ret,
                                       struct err *err);
 
+/* ---- who a request to the API comes from (contract 1.6) ---- */
+enum principal_source {
+    PRINCIPAL_FRONT_PROXY, /* headers of a proxy whose certificate the request-header CA issued */
+    PRINCIPAL_CERTIFICATE, /* a client certificate: CN and O */
+    PRINCIPAL_TOKEN_FILE,  /* a bearer token of authentication.token_auth_file */
+    PRINCIPAL_ID_TOKEN,    /* a bearer ID token of ours */
+    PRINCIPAL_API_KEY,
+};
+const char *principal_source_name(enum principal_source source);
+struct principal_extra {
+    struct str key; /* lower case */
+    const struct str *values;
+    size_t value_count;
+};
+/* Strings live in the arena of the request. */
+struct principal {
+    enum principal_source source;
+    struct str name, uid;
+    const struct str *groups; /* "system:authenticated" is one of them */
+    size_t group_count;
+    const struct principal_extra *extra; /* "tenantid" among them, where there is a tenant */
+    size_t extra_count;
+    struct str tenant;                   /* first value of extra "tenantid"; empty: a caller of the platform */
+    int64_t expires_at, issued_at;       /* of a token; 0: none */
+};
+/* What is known of an API key that is good now. */
+struct apikey_view {
+    struct str name; /* of the object */
+    struct str tenant, username, uid, description;
+    const struct str *groups; /* ids of local groups */
+    size_t group_count;
+    int64_t issued_at, expires_at;
+};
+/* Looks a key up by the SHA-256 of its text; answers from memory, never blocks. False: unknown, disabled, expired or its user is locked
+ * or gone. `ret` lives in `a`. */
+typedef bool (*apikey_finder)(const void *ctx, struct arena *a, const unsigned char digest[32], int64_t now,
+                              struct apikey_view *ret);
+
+/* The authenticators of the configuration: immutable. */
+struct authenticators;
+struct authenticators_options {
+    const char *client_ca_file;   /* PEM: client certificates that name their bearer; NULL: none */
+    const char *token_auth_file;  /* CSV: token,user,uid,"group1,group2"; NULL: none */
+    struct {
+        const char *client_ca_file; /* PEM; NULL: no front proxy */
+        const char *const *allowed_names;
+        size_t allowed_name_count; /* common names; 0: any certificate of that CA */
+        const char *const *username_headers, *const *group_headers, *const *extra_headers_prefix;
+        size_t username_header_count, group_header_count, extra_headers_prefix_count;
+    } requestheader;
+    const struct random *random;
+};
+/* Reads the files. ERR_INVALID names file and line: a bad file is never skipped (contract 9.39). */
+MUST_CHECK enum err_code authenticators_new(const struct authenticators_options *options,
+                                            struct authenticators **ret, struct err *err);
+void authenticators_free(struct authenticators *x);
+DEFINE_AUTO_FREE(authenticators_free, struct authenticators);
+/* What tokens are judged by; borrowed for the call. */
+struct token_judges {
+    const struct keyset *keys; /* our own; NULL: no ID tokens */
+    struct str issuer;
+    apikey_finder find_key; /* NULL: no API keys */
+    const void *find_key_ctx;
+};
+/* A bearer token that is an ID token of ours or an API key. ERR_UNAUTHENTICATED; ERR_NOMEM. `ret_claims` (may be NULL): of an ID token,
+ * owned by the arena; NULL for an API key. */
+MUST_CHECK enum err_code authn_token(struct arena *a, const struct token_judges *judges, struct str token,
+                                     int64_t now, struct principal *ret, const json_t **ret_claims,
+                                     struct err *err);
+/* Front proxy, certificate, bearer token, in this order; the first credential that is there decides: a bad one is not passed over. Bearer
+ * tokens come in Authorization or, of browsers' WebSockets, as base64url.bearer.authorization.k8s.io.TOKEN in Sec-WebSocket-Protocol.
+ * ERR_UNAUTHENTICATED. No lock, no I/O. */
+MUST_CHECK enum err_code authn_request(const struct authenticators *x, const struct token_judges *judges,
+                                       const struct http_request *req, struct principal *ret,
+                                       struct err *err);
+/* Whom the caller wants to act for (Impersonate-User, -Uid, -Group, -Extra-KEY; Kubernetes "user impersonation"). `*ret_wanted`: there are such
+ * headers. ERR_INVALID: a group, uid or extra without a user, or a header that cannot be decoded. Whether they may is for the caller to decide:
+ * `ret` holds only what was asked for, plus "system:authenticated". */
+MUST_CHECK enum err_code authn_impersonation(const struct http_request *req, bool *ret_wanted,
+                                             struct principal *ret, struct err *err);
+
 /* ---- throttle: limits on guessing passwords, in memory, sharded; asked before the directory is ---- */
 struct throttle;
 struct throttle_options {

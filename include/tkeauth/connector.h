@@ -45,6 +45,33 @@ struct connector_env {
     size_t static_user_count;
 };
 
+/* ---- the directory behind a connector: who could log in, and which groups there are ---- */
+/* Ids are what subjects of policies name: local users and groups by their object's name, a directory's by the login name and the group's
+ * name (contract 2.10), as they come in tokens, too. */
+struct directory_user {
+    struct str id, name; /* name: the login name, as rules know it */
+    struct str display_name, email, phone;
+    const struct local_user *local; /* of the local connector: the whole user; NULL otherwise */
+};
+struct directory_group {
+    struct str id, display_name, description;
+    const struct directory_member *members; /* only where they were asked for */
+    size_t member_count;
+};
+struct directory_member {
+    struct str id, name;
+};
+struct directory_query {
+    struct str keyword;     /* STR_NULL: all; else a part of id, login name or display name, ASCII case aside */
+    struct str name;        /* STR_NULL: all; else only the user with this login name */
+    size_t limit;           /* at most so many; 0: DIRECTORY_LIMIT */
+    struct str after;       /* STR_NULL: from the start; else what ret_next gave */
+    bool want_members;      /* of groups */
+    int64_t deadline_mono_ms;
+    const char *request_id;
+};
+enum { DIRECTORY_LIMIT = 5000, DIRECTORY_LIMIT_MAX = 10000, DIRECTORY_MEMBERS_MAX = 20000 };
+
 struct connector_ops {
     const char *type; /* "local" (also "tke"), "ldap", "mock": selects it in the configuration */
     const struct cfg_field *fields; /* of its configuration: parsing, defaults, documentation, redaction */
@@ -62,6 +89,20 @@ struct connector_ops {
     enum err_code (*refresh)(struct connector *c, struct arena *a, const struct identity *old,
                              bool want_groups, int64_t deadline_mono_ms, enum refresh_outcome *ret,
                              struct identity *ret_identity, struct err *err);
+    /* Users or groups that match, in a stable order; each call of `each` gets slices that live as long as the call. `*ret_next`, in `a`: where
+     * to go on, STR_NULL when all were seen. ERR_UNAVAILABLE, ERR_TIMEOUT: the directory could not be asked. NULL: it has no directory. */
+    enum err_code (*list_users)(struct connector *c, struct arena *a, const struct directory_query *q,
+                                enum err_code (*each)(void *ctx, const struct directory_user *u, struct err *err),
+                                void *ctx, struct str *ret_next, struct err *err);
+    enum err_code (*list_groups)(struct connector *c, struct arena *a, const struct directory_query *q,
+                                 enum err_code (*each)(void *ctx, const struct directory_group *g, struct err *err),
+                                 void *ctx, struct str *ret_next, struct err *err);
+    /* By id; ERR_NOT_FOUND. Results live in `a`. A group comes with its members when `q->want_members`; only deadline and request_id count
+     * besides. */
+    enum err_code (*get_user)(struct connector *c, struct arena *a, struct str id, const struct directory_query *q,
+                              struct directory_user *ret, struct err *err);
+    enum err_code (*get_group)(struct connector *c, struct arena *a, struct str id, const struct directory_query *q,
+                               struct directory_group *ret, struct err *err);
     /* The label of the user name field: "Username", or what usernamePrompt says. May be NULL. */
     const char *(*prompt)(const struct connector *c);
     /* ERR_OK when the last contact went well; cached, no I/O. May be NULL. */
@@ -95,6 +136,25 @@ MUST_CHECK enum err_code connector_refresh(struct connector *c, struct arena *a,
                                            bool want_groups, int64_t deadline_mono_ms,
                                            enum refresh_outcome *ret, struct identity *ret_identity,
                                            struct err *err);
+/* The same four of the directory, as struct connector_ops says. ERR_FORBIDDEN: this connector has no directory. Ids and login names that no
+ * user can have are ERR_NOT_FOUND without asking anybody. */
+MUST_CHECK enum err_code connector_list_users(struct connector *c, struct arena *a, const struct directory_query *q,
+                                              enum err_code (*each)(void *ctx, const struct directory_user *u,
+                                                                    struct err *err),
+                                              void *ctx, struct str *ret_next, struct err *err);
+MUST_CHECK enum err_code connector_list_groups(struct connector *c, struct arena *a,
+                                               const struct directory_query *q,
+                                               enum err_code (*each)(void *ctx, const struct directory_group *g,
+                                                                     struct err *err),
+                                               void *ctx, struct str *ret_next, struct err *err);
+MUST_CHECK enum err_code connector_get_user(struct connector *c, struct arena *a, struct str id,
+                                            const struct directory_query *q, struct directory_user *ret,
+                                            struct err *err);
+MUST_CHECK enum err_code connector_get_group(struct connector *c, struct arena *a, struct str id,
+                                             const struct directory_query *q, struct directory_group *ret,
+                                             struct err *err);
+/* It answers from our own store: no other server is waited for, so no other pool is needed. */
+bool connector_is_local(const struct connector *c);
 const char *connector_prompt(const struct connector *c); /* NULL: the page's own wording */
 MUST_CHECK enum err_code connector_health(const struct connector *c, struct err *err);
 

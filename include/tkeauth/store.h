@@ -33,35 +33,148 @@ MUST_CHECK enum err_code store_open(const struct store_options *options, struct 
 void store_close(struct store *s);
 DEFINE_AUTO_FREE(store_close, struct store);
 
-/* ---- resources ---- */
-enum { STORE_KIND_MAX = 64, STORE_NAME_MAX = 253, STORE_OBJECT_MAX = 1024 * 1024 };
+/* ---- resources ----
+ *
+ * An object is a JSON body under (kind, name), which readers may see and watch, and a secret beside it (hashes, sealed
+ * passwords), which only store_get_whole and the transaction hand out: nothing that lists, watches or keeps history ever
+ * reads that column. Index keys let objects be found by what their body means (which the store does not know). */
+enum {
+    STORE_KIND_MAX = 64,
+    STORE_NAME_MAX = 320, /* a namespace, '/', a name */
+    STORE_OBJECT_MAX = 1024 * 1024,
+    STORE_SECRET_MAX = 64 * 1024,
+    STORE_INDEX_KEY_MAX = 768,
+    STORE_OWNER_MAX = 512
+};
 struct store_object {
     struct str kind,
         name; /* kind: [a-z0-9-], plural, e.g. "clients", "signingkeys"; name: UTF-8 without controls */
-    struct str body;  /* JSON, not interpreted */
-    int64_t revision; /* of its last write */
+    struct str body;   /* JSON, not interpreted */
+    struct str secret; /* STR_NULL: none, or not read */
+    int64_t revision;  /* of its last write */
 };
-/* ERR_EXISTS. `ret_revision` may be NULL. */
-MUST_CHECK enum err_code store_create(struct store *s, struct str kind, struct str name, struct str body,
-                                      int64_t *ret_revision, struct err *err);
-/* ERR_NOT_FOUND. Result lives in `a`. */
+/* A key an object is found by; `unique`: at most one object of the kind may have it. */
+struct store_index {
+    struct str key;
+    bool unique;
+};
+/* `expected` of a write or deletion. */
+enum { STORE_EXPECT_ABSENT = 0, STORE_EXPECT_ANY = -1 };
+struct store_write {
+    struct str kind, name, body;
+    struct str secret; /* STR_NULL: stays as it is; an empty one with a pointer: none */
+    const struct store_index *indexes; /* all of them: those of the last write are forgotten */
+    size_t index_count;
+    int64_t expected; /* STORE_EXPECT_ABSENT: must not exist; STORE_EXPECT_ANY: created or replaced; else the revision that
+                       * must be there */
+    bool unrecorded;  /* no history is kept and nobody is told: for internal kinds that hold secrets in their body */
+};
+
+/* ---- one object at a time ---- */
+MUST_CHECK enum err_code store_write(struct store *s, const struct store_write *w, int64_t *ret_revision,
+                                     struct err *err);
+/* ERR_NOT_FOUND. Result lives in `a`; `secret` is STR_NULL. */
 MUST_CHECK enum err_code store_get(struct store *s, struct arena *a, struct str kind, struct str name,
                                    struct store_object *ret, struct err *err);
-/* `expected_revision` 0: whatever is there. ERR_NOT_FOUND, ERR_CONFLICT (another revision is there). */
-MUST_CHECK enum err_code store_update(struct store *s, struct str kind, struct str name, struct str body,
-                                      int64_t expected_revision, int64_t *ret_revision, struct err *err);
-MUST_CHECK enum err_code store_delete(struct store *s, struct str kind, struct str name,
-                                      int64_t expected_revision, struct err *err);
-/* In name order, from after `after` (STR_NULL: from the start), at most `limit` (0: all); one consistent state. Calls
- * `each` for every object; the slices are valid during the call; an error from `each` ends the list and is returned. `each`
- * may call the store. `ret_revision` (may be NULL): what store_kind_revision() says of the state that was listed. */
-MUST_CHECK enum err_code store_list(struct store *s, struct str kind, struct str after, size_t limit,
-                                    enum err_code (*each)(void *ctx, const struct store_object *o,
-                                                          struct err *err),
-                                    void *ctx, int64_t *ret_revision, struct err *err);
+/* The same with its secret, which is wiped when the arena goes. */
+MUST_CHECK enum err_code store_get_whole(struct store *s, struct arena *a, struct str kind, struct str name,
+                                         struct store_object *ret, struct err *err);
+/* The first object, in name order, that has the index key, with its secret. ERR_NOT_FOUND. `ret_more` (may be NULL): there is
+ * another one. */
+MUST_CHECK enum err_code store_find_whole(struct store *s, struct arena *a, struct str kind, struct str key,
+                                          struct store_object *ret, bool *ret_more, struct err *err);
+/* `expected`: a revision or STORE_EXPECT_ANY. ERR_NOT_FOUND, ERR_CONFLICT. */
+MUST_CHECK enum err_code store_delete(struct store *s, struct str kind, struct str name, int64_t expected,
+                                      bool unrecorded, struct err *err);
+
+/* ---- listing ---- */
+typedef enum err_code store_each_fn(void *ctx, const struct store_object *o, struct err *err);
+struct store_query {
+    struct str kind;
+    struct str key;      /* STR_NULL: all of the kind; else those with this index key */
+    struct str after;    /* STR_NULL: from the start; else names after this one */
+    size_t limit;        /* 0: all */
+    int64_t at_revision; /* 0: now; else as it was at that revision */
+    store_each_fn *each;
+    void *ctx;
+    bool with_secret; /* for those who check or migrate secrets, never for what leaves the daemon; only with at_revision 0 */
+};
+/* Calls `each` in name order (bytes) on one consistent state; the slices are valid during the call; an error from `each` ends the
+ * list and is returned. `each` may call the store. `*ret_revision` (may be NULL): the store's revision of the listed state:
+ * changes after it are not in the list. With `at_revision`, objects that changed since are offered as they were then whether or
+ * not they had `key`, so the caller looks at what it gets. ERR_EXPIRED: at_revision is older than the history that is kept.
+ * ERR_INVALID: it lies in the future. */
+MUST_CHECK enum err_code store_list(struct store *s, const struct store_query *q, int64_t *ret_revision,
+                                    struct err *err);
 /* The revision of the last write to any object of `kind` (0: none): a cheap "has anything changed?", also by another
  * process. */
 MUST_CHECK enum err_code store_kind_revision(struct store *s, struct str kind, int64_t *ret, struct err *err);
+/* The revision of the last write to any object. */
+MUST_CHECK enum err_code store_revision(struct store *s, int64_t *ret, struct err *err);
+
+/* ---- owned sets ----
+ * Objects that exist as long as somebody owns them (the rules that policies, bindings and groups produce: two owners may want
+ * the same one). Written only here, never by store_write. */
+struct store_owned {
+    struct str name, body;
+};
+
+/* ---- transactions ---- */
+struct store_tx;
+/* Several reads and writes that happen together or not at all. `fn` runs on the store's writing thread, where everybody's writes
+ * wait for it: parse, hash and ask others before. It may be run again after a failure that was not its own, so it must not
+ * change anything but through `tx` and what it makes anew in `ctx`. Whatever it returns but ERR_OK undoes everything. Objects read
+ * through `tx` live in the arena given. `*ret_revision` (may be NULL): of the last write in it, or the present one. */
+typedef enum err_code store_tx_fn(void *ctx, struct store_tx *tx, struct err *err);
+MUST_CHECK enum err_code store_transact(struct store *s, store_tx_fn *fn, void *ctx, int64_t *ret_revision,
+                                        struct err *err);
+/* ERR_NOT_FOUND; with the secret. */
+MUST_CHECK enum err_code store_tx_get(struct store_tx *tx, struct arena *a, struct str kind, struct str name,
+                                      struct store_object *ret, struct err *err);
+/* As store_list; at_revision must be 0. `each` may write. */
+MUST_CHECK enum err_code store_tx_list(struct store_tx *tx, const struct store_query *q, struct err *err);
+/* ERR_EXISTS: the object, or another one with a unique key of it, is there. ERR_CONFLICT, ERR_NOT_FOUND as `expected` says. */
+MUST_CHECK enum err_code store_tx_write(struct store_tx *tx, const struct store_write *w,
+                                        int64_t *ret_revision, struct err *err);
+MUST_CHECK enum err_code store_tx_delete(struct store_tx *tx, struct str kind, struct str name,
+                                         int64_t expected, bool unrecorded, struct err *err);
+/* From now on `owner` owns exactly `items` of `kind` (without duplicates): those nobody owned before are created, those nobody owns any more
+ * are deleted. An object that exists keeps its body. `*ret_changed` (may be NULL): how many came or went. */
+MUST_CHECK enum err_code store_tx_set_owned(struct store_tx *tx, struct str kind, struct str owner,
+                                            const struct store_owned *items, size_t len, size_t *ret_changed,
+                                            struct err *err);
+/* (owner, name) pairs of a kind in that order, from after `owner`, `name` (STR_NULL: the start); for checks and tests. */
+MUST_CHECK enum err_code store_owned_list(struct store *s, struct str kind, struct str owner, struct str name,
+                                          size_t limit,
+                                          enum err_code (*each)(void *ctx, struct str owner, struct str name,
+                                                                struct err *err),
+                                          void *ctx, struct err *err);
+
+/* ---- history: what changed, in the order of revisions ---- */
+enum store_change_type { STORE_CREATED, STORE_UPDATED, STORE_DELETED };
+struct store_change {
+    int64_t revision; /* of a deletion, too */
+    enum store_change_type type;
+    struct str kind, name;
+    struct str body; /* as written; of a deletion: the last one */
+    struct str prev; /* the body before; STR_NULL: there was none */
+    int64_t prev_revision;
+    int64_t at; /* seconds since 1970 */
+};
+/* Changes after revision `after`, of `kind` (STR_NULL: all recorded ones), at most `limit`. `*ret_upto`: everything up to there has
+ * been seen (the store's revision when fewer than `limit` were found). ERR_EXPIRED: some of them are not kept any more. */
+MUST_CHECK enum err_code store_changes(struct store *s, struct str kind, int64_t after, size_t limit,
+                                       enum err_code (*each)(void *ctx, const struct store_change *c,
+                                                             struct err *err),
+                                       void *ctx, int64_t *ret_upto, struct err *err);
+/* Forgets changes written before `before` (seconds since 1970), and the oldest over `keep_max` in any case; at most `limit` of them: call
+ * again while *ret_count == limit. */
+MUST_CHECK enum err_code store_compact(struct store *s, int64_t before, size_t keep_max, size_t limit,
+                                       size_t *ret_count, struct err *err);
+/* `committed` is called after every commit that changed recorded objects, before the callers of these writes go on, by one thread at a
+ * time; it may read the store, but not write. What other processes write is not told: compare store_revision(). To be set before the
+ * first write; NULL ends it. */
+void store_listen(struct store *s, void (*committed)(void *ctx), void *ctx);
 
 /* ---- authorization codes (RFC 6749 4.1.2: used once) ---- */
 enum { STORE_ID_SIZE = 16, STORE_HASH_SIZE = 32, STORE_SUCCESSORS_MAX = 8 };
