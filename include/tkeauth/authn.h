@@ -58,8 +58,8 @@ struct principal {
     size_t group_count;
     const struct principal_extra *extra; /* "tenantid" among them, where there is a tenant */
     size_t extra_count;
-    struct str tenant;                   /* first value of extra "tenantid"; empty: a caller of the platform */
-    int64_t expires_at, issued_at;       /* of a token; 0: none */
+    struct str tenant;             /* first value of extra "tenantid"; empty: a caller of the platform */
+    int64_t expires_at, issued_at; /* of a token; 0: none */
 };
 /* What is known of an API key that is good now. */
 struct apikey_view {
@@ -77,8 +77,8 @@ typedef bool (*apikey_finder)(const void *ctx, struct arena *a, const unsigned c
 /* The authenticators of the configuration: immutable. */
 struct authenticators;
 struct authenticators_options {
-    const char *client_ca_file;   /* PEM: client certificates that name their bearer; NULL: none */
-    const char *token_auth_file;  /* CSV: token,user,uid,"group1,group2"; NULL: none */
+    const char *client_ca_file;  /* PEM: client certificates that name their bearer; NULL: none */
+    const char *token_auth_file; /* CSV: token,user,uid,"group1,group2"; NULL: none */
     struct {
         const char *client_ca_file; /* PEM; NULL: no front proxy */
         const char *const *allowed_names;

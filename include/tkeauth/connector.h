@@ -62,11 +62,11 @@ struct directory_member {
     struct str id, name;
 };
 struct directory_query {
-    struct str keyword;     /* STR_NULL: all; else a part of id, login name or display name, ASCII case aside */
-    struct str name;        /* STR_NULL: all; else only the user with this login name */
-    size_t limit;           /* at most so many; 0: DIRECTORY_LIMIT */
-    struct str after;       /* STR_NULL: from the start; else what ret_next gave */
-    bool want_members;      /* of groups */
+    struct str keyword; /* STR_NULL: all; else a part of id, login name or display name, ASCII case aside */
+    struct str name;    /* STR_NULL: all; else only the user with this login name */
+    size_t limit;       /* at most so many; 0: DIRECTORY_LIMIT */
+    struct str after;   /* STR_NULL: from the start; else what ret_next gave */
+    bool want_members;  /* of groups */
     int64_t deadline_mono_ms;
     const char *request_id;
 };
@@ -92,17 +92,19 @@ struct connector_ops {
     /* Users or groups that match, in a stable order; each call of `each` gets slices that live as long as the call. `*ret_next`, in `a`: where
      * to go on, STR_NULL when all were seen. ERR_UNAVAILABLE, ERR_TIMEOUT: the directory could not be asked. NULL: it has no directory. */
     enum err_code (*list_users)(struct connector *c, struct arena *a, const struct directory_query *q,
-                                enum err_code (*each)(void *ctx, const struct directory_user *u, struct err *err),
+                                enum err_code (*each)(void *ctx, const struct directory_user *u,
+                                                      struct err *err),
                                 void *ctx, struct str *ret_next, struct err *err);
     enum err_code (*list_groups)(struct connector *c, struct arena *a, const struct directory_query *q,
-                                 enum err_code (*each)(void *ctx, const struct directory_group *g, struct err *err),
+                                 enum err_code (*each)(void *ctx, const struct directory_group *g,
+                                                       struct err *err),
                                  void *ctx, struct str *ret_next, struct err *err);
     /* By id; ERR_NOT_FOUND. Results live in `a`. A group comes with its members when `q->want_members`; only deadline and request_id count
      * besides. */
-    enum err_code (*get_user)(struct connector *c, struct arena *a, struct str id, const struct directory_query *q,
-                              struct directory_user *ret, struct err *err);
-    enum err_code (*get_group)(struct connector *c, struct arena *a, struct str id, const struct directory_query *q,
-                               struct directory_group *ret, struct err *err);
+    enum err_code (*get_user)(struct connector *c, struct arena *a, struct str id,
+                              const struct directory_query *q, struct directory_user *ret, struct err *err);
+    enum err_code (*get_group)(struct connector *c, struct arena *a, struct str id,
+                               const struct directory_query *q, struct directory_group *ret, struct err *err);
     /* The label of the user name field: "Username", or what usernamePrompt says. May be NULL. */
     const char *(*prompt)(const struct connector *c);
     /* ERR_OK when the last contact went well; cached, no I/O. May be NULL. */
@@ -138,15 +140,14 @@ MUST_CHECK enum err_code connector_refresh(struct connector *c, struct arena *a,
                                            struct err *err);
 /* The same four of the directory, as struct connector_ops says. ERR_FORBIDDEN: this connector has no directory. Ids and login names that no
  * user can have are ERR_NOT_FOUND without asking anybody. */
-MUST_CHECK enum err_code connector_list_users(struct connector *c, struct arena *a, const struct directory_query *q,
-                                              enum err_code (*each)(void *ctx, const struct directory_user *u,
-                                                                    struct err *err),
-                                              void *ctx, struct str *ret_next, struct err *err);
-MUST_CHECK enum err_code connector_list_groups(struct connector *c, struct arena *a,
-                                               const struct directory_query *q,
-                                               enum err_code (*each)(void *ctx, const struct directory_group *g,
-                                                                     struct err *err),
-                                               void *ctx, struct str *ret_next, struct err *err);
+MUST_CHECK enum err_code
+connector_list_users(struct connector *c, struct arena *a, const struct directory_query *q,
+                     enum err_code (*each)(void *ctx, const struct directory_user *u, struct err *err),
+                     void *ctx, struct str *ret_next, struct err *err);
+MUST_CHECK enum err_code
+connector_list_groups(struct connector *c, struct arena *a, const struct directory_query *q,
+                      enum err_code (*each)(void *ctx, const struct directory_group *g, struct err *err),
+                      void *ctx, struct str *ret_next, struct err *err);
 MUST_CHECK enum err_code connector_get_user(struct connector *c, struct arena *a, struct str id,
                                             const struct directory_query *q, struct directory_user *ret,
                                             struct err *err);

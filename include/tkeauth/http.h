@@ -151,7 +151,8 @@ struct route {
         own_param_errors; /* missing, oversized and repeated parameters are the handler's (an authorization endpoint answers them itself) */
     bool same_site; /* a POST with Sec-Fetch-Site cross-site/same-site or a foreign Origin is refused (403) */
     bool cors;      /* Access-Control-* per the configured origins */
-    const char *cors_headers; /* Access-Control-Allow-Headers of a preflight; NULL: "Authorization, Content-Type" */
+    const char
+        *cors_headers; /* Access-Control-Allow-Headers of a preflight; NULL: "Authorization, Content-Type" */
     bool trailing_slash;
     const char *metric;           /* label of request counters and latency */
     http_error_renderer on_error; /* NULL: text/plain */

@@ -40,8 +40,6 @@ struct client {
     int64_t id_token_ttl_s, access_token_ttl_s; /* 0: the provider's default */
     bool is_static;                             /* from the configuration: commands may not change it */
 };
-MUST_CHECK enum err_code client_encode(const struct client *c, struct strbuf *out, struct err *err);
-MUST_CHECK enum err_code client_decode(struct arena *a, struct str json, struct client *ret, struct err *err);
 enum { CLIENT_ID_MAX = 128, CLIENT_NAME_MAX = 255, CLIENT_LIST_MAX = 64, CLIENT_TTL_MAX_S = 90 * 24 * 3600 };
 /* Everything that must hold for a client, from whatever source: id (printable ASCII without blank, '"' and '\') and names
  * within limits, redirect URIs as url_check_redirect says (plain http anywhere only with a secret: gateways of the platform
@@ -53,7 +51,7 @@ struct local_user {
     struct str id; /* metadata.name, for example usr-x7k2m9qd; never reused */
     struct str tenant;
     struct str username; /* the login name, unique per tenant */
-    struct str display_name, email;
+    struct str display_name, email, phone;
     bool email_verified;
     struct str password_hash; /* argon2id or bcrypt, as crypto's password_verify takes it */
     struct str_list groups;
@@ -61,11 +59,10 @@ struct local_user {
     bool is_static;
     int64_t created_at, updated_at;
 };
-MUST_CHECK enum err_code local_user_encode(const struct local_user *u, struct strbuf *out, struct err *err);
-MUST_CHECK enum err_code local_user_decode(struct arena *a, struct str json, struct local_user *ret,
-                                           struct err *err);
 /* Contract 2.1: username 3..32 of [a-z0-9-], not at its ends, and not "system"; display name 1..255 bytes; e-mail absent or of the
  * form of an address, with a last label of any length (contract 9.60); id and tenant present. */
+/* The form of an address with a dotted domain, whose last label may have any length (contract 9.60). */
+bool email_is_valid(struct str s);
 MUST_CHECK enum err_code local_user_check(const struct local_user *u, struct err *err);
 
 /* ---- identity: who logged in, as the connector found them (claims of contract 6.3 come from here) ---- */

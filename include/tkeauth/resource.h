@@ -13,6 +13,9 @@
 #define RESOURCE_GROUP "auth.tkestack.io"
 #define RESOURCE_VERSION "v1"
 #define RESOURCE_API_VERSION RESOURCE_GROUP "/" RESOURCE_VERSION
+/* Annotation of objects that mirror the configuration: "configuration". */
+#define RESOURCE_SOURCE_ANNOTATION RESOURCE_GROUP "/source"
+#define RESOURCE_SOURCE_HASH_ANNOTATION RESOURCE_GROUP "/source-hash"
 
 enum {
     RESOURCE_BODY_MAX = 768 * 1024, /* of one object as stored */
@@ -42,21 +45,22 @@ enum field_flags {
     FIELD_IMMUTABLE = 2,  /* may not change after creation */
     FIELD_WRITE_ONLY = 4, /* taken, kept in the secret, never given back */
     FIELD_READ_ONLY = 8,  /* set by the server; what clients send is ignored */
-    FIELD_OMIT_EMPTY = 16, /* left out when empty; the others are always there: "", false, 0, null for lists and maps */
+    FIELD_OMIT_EMPTY =
+        16, /* left out when empty; the others are always there: "", false, 0, null for lists and maps */
 };
 enum list_type { LIST_ATOMIC, LIST_SET, LIST_MAP }; /* x-kubernetes-list-type */
 struct field {
     const char *name;
     enum field_type type;
     unsigned flags;
-    const struct field *fields;        /* ends with name NULL */
-    int64_t min, max;                  /* bytes of a string, items of a list or map, value of a number; both 0: any */
-    const char *const *choices;        /* NULL-terminated */
-    const char *fallback;              /* of an absent string */
-    const char *alias;                 /* another spelling that is taken and stored under `name` ("spec" for "Spec") */
+    const struct field *fields; /* ends with name NULL */
+    int64_t min, max; /* bytes of a string, items of a list or map, value of a number; both 0: any */
+    const char *const *choices; /* NULL-terminated */
+    const char *fallback;       /* of an absent string */
+    const char *alias; /* another spelling that is taken and stored under `name` ("spec" for "Spec") */
     enum list_type list_type;
-    const char *list_key;              /* of LIST_MAP: the member that tells items apart */
-    bool atomic;                       /* of an object or map: server-side apply owns it as a whole */
+    const char *list_key; /* of LIST_MAP: the member that tells items apart */
+    bool atomic;          /* of an object or map: server-side apply owns it as a whole */
     /* More about the value, or NULL. Returns what is wrong ("must be ..."), or NULL when it is fine; only called for a value of the right
      * type that is not empty. */
     const char *(*check)(const json_t *value);
@@ -66,30 +70,35 @@ extern const struct field resource_metadata_fields[]; /* ObjectMeta */
 
 /* ---- refusals: what a client is told ---- */
 struct cause {
-    const char *reason; /* "FieldValueRequired", "FieldValueInvalid", "FieldValueNotSupported", "FieldValueForbidden",
+    const char *
+        reason; /* "FieldValueRequired", "FieldValueInvalid", "FieldValueNotSupported", "FieldValueForbidden",
                          * "FieldValueDuplicate", "FieldValueNotFound", "FieldValueTooLong", "FieldValueTypeInvalid" */
-    const char *field;  /* "spec.statement.actions[2]" */
+    const char *field; /* "spec.statement.actions[2]" */
     const char *message;
 };
 /* Why a request is not met, in the words of a Kubernetes Status; all strings in `arena`. status 0: it is. The first refusal stays. */
 struct refusal {
     struct arena *arena;
-    unsigned status;      /* 400, 403, 404, 409, 413, 422, 503 ... */
-    const char *reason;   /* "Invalid", "Conflict", "AlreadyExists" ... */
+    unsigned status;    /* 400, 403, 404, 409, 413, 422, 503 ... */
+    const char *reason; /* "Invalid", "Conflict", "AlreadyExists" ... */
     const char *message;
     struct cause causes[RESOURCE_CAUSES_MAX];
     size_t cause_count;
-    const char *warnings[RESOURCE_WARNINGS_MAX]; /* sent along with a request that is met: what was ignored, and why */
+    const char *warnings
+        [RESOURCE_WARNINGS_MAX]; /* sent along with a request that is met: what was ignored, and why */
     size_t warning_count;
     int retry_after_s; /* 0: not told */
 };
 /* Notes the refusal and returns ERR_FORBIDDEN, ERR_INVALID ... as fits `status`; `return refuse(...)` is the idiom. */
-enum err_code refuse(struct refusal *r, unsigned status, const char *reason, const char *fmt, ...) PRINTF(4, 5);
+enum err_code refuse(struct refusal *r, unsigned status, const char *reason, const char *fmt, ...)
+    PRINTF(4, 5);
 /* Adds a cause of "is invalid" (422); the message is made of all causes by refusal_check. */
-void refuse_field(struct refusal *r, const char *reason, const char *field, const char *fmt, ...) PRINTF(4, 5);
+void refuse_field(struct refusal *r, const char *reason, const char *field, const char *fmt, ...)
+    PRINTF(4, 5);
 /* ERR_INVALID with status 422 when there is any cause: `Policy.auth.tkestack.io "x" is invalid: ...`. */
 struct kind;
-MUST_CHECK enum err_code refusal_check(struct refusal *r, const struct kind *k, struct str name, struct err *err);
+MUST_CHECK enum err_code refusal_check(struct refusal *r, const struct kind *k, struct str name,
+                                       struct err *err);
 void warn(struct refusal *r, const char *fmt, ...) PRINTF(2, 3);
 
 /* ---- kinds ---- */
@@ -105,8 +114,9 @@ enum resource_verb {
     RESOURCE_ALL = 255,
 };
 struct column { /* of a Table, besides the name */
-    const char *name, *type, *path; /* type: "string", "integer", "date"; path: "spec.displayName", "status.users#" (how many) */
-    bool wide;                      /* only with -o wide */
+    const char *name, *type,
+        *path; /* type: "string", "integer", "date"; path: "spec.displayName", "status.users#" (how many) */
+    bool wide; /* only with -o wide */
     const char *help;
 };
 /* Where an object's tenant is written. */
@@ -125,15 +135,18 @@ struct kind {
     bool namespaced, is_virtual; /* virtual: made of something else when asked for, never stored */
     unsigned verbs;              /* set of enum resource_verb */
     enum kind_tenancy tenancy;
-    bool tenants_may_read;       /* of TENANCY_PLATFORM */
-    const struct field *fields;  /* besides metadata: spec, status, data ... */
+    bool tenants_may_read;             /* of TENANCY_PLATFORM */
+    const struct field *fields;        /* besides metadata: spec, status, data ... */
     const char *spec_key, *status_key; /* "spec", "Spec"; NULL: there is none */
-    const char *generate_prefix; /* "usr-"; NULL: a name must be given */
-    const char *finalizer;       /* in spec.finalizers; NULL: deleted at once */
-    const char *phase_deleting;  /* "Terminating", "Deleting" */
-    bool name_is_label;          /* DNS-1123 label instead of subdomain */
-    const char *const *selectable; /* field paths of field selectors besides metadata.name and metadata.namespace */
-    const struct column *columns;  /* ends with name NULL */
+    const char *generate_prefix;       /* "usr-"; NULL: a name must be given */
+    const char *finalizer;             /* in spec.finalizers; NULL: deleted at once */
+    const char *phase_deleting;        /* "Terminating", "Deleting" */
+    const char *stamp;  /* member of the status that tells when it was last changed; NULL: none */
+    bool name_is_label; /* DNS-1123 label instead of subdomain */
+    bool name_is_free;  /* anything that fits into a path */
+    const char *const
+        *selectable; /* field paths of field selectors besides metadata.name and metadata.namespace */
+    const struct column *columns; /* ends with name NULL */
     const char *help;
     /* ---- all may be NULL ---- */
     /* Forces and fills in what follows from others (names, finalizers, defaults). `w->old` NULL: creation. */
@@ -150,8 +163,8 @@ struct kind {
     enum err_code (*rules)(struct store_tx *tx, struct arena *a, const json_t *object, struct rule_list *out,
                            struct err *err);
     /* In the transaction, after it was written or removed (`w->object` NULL): what else must change with it. */
-    enum err_code (*follow)(const struct resource_env *env, struct store_tx *tx, const struct resource_write *w,
-                            struct refusal *r, struct err *err);
+    enum err_code (*follow)(const struct resource_env *env, struct store_tx *tx,
+                            const struct resource_write *w, struct refusal *r, struct err *err);
 };
 /* All kinds, NULL-terminated, in the order of discovery. */
 const struct kind *const *resource_kinds(void);
@@ -183,16 +196,23 @@ struct subject_lists object_subjects(const struct kind *k, const json_t *object)
 /* Where those lists are: "status" or "spec"; NULL: the kind has none. */
 const char *kind_subjects_key(const struct kind *k);
 
+/* What a name, label key or label value must be, as Kubernetes has it; NULL: it is one. `label`: DNS-1123 label instead of subdomain. */
+const char *name_problem(struct str name, bool label);
+const char *label_key_problem(struct str key);
+const char *label_value_problem(struct str value);
+
 /* ---- index keys; all in `a` ---- */
 struct str index_tenant(struct arena *a, struct str tenant);
-struct str index_username(struct arena *a, struct str tenant, struct str username); /* LocalIdentity, unique */
-struct str index_email(struct arena *a, struct str tenant, struct str email);       /* LocalIdentity; ASCII case aside */
-struct str index_user(struct arena *a, struct str tenant, struct str id);   /* who has this user as a subject */
-struct str index_group(struct arena *a, struct str tenant, struct str id);  /* likewise a group */
-struct str index_policy(struct arena *a, struct str policy);                /* roles and bindings of a policy */
-struct str index_project(struct arena *a, struct str project);              /* bindings and roles of a project */
+struct str index_username(struct arena *a, struct str tenant,
+                          struct str username); /* LocalIdentity, unique */
+struct str index_email(struct arena *a, struct str tenant,
+                       struct str email); /* LocalIdentity; ASCII case aside */
+struct str index_user(struct arena *a, struct str tenant, struct str id); /* who has this user as a subject */
+struct str index_group(struct arena *a, struct str tenant, struct str id); /* likewise a group */
+struct str index_policy(struct arena *a, struct str policy);   /* roles and bindings of a policy */
+struct str index_project(struct arena *a, struct str project); /* bindings and roles of a project */
 struct str index_owner(struct arena *a, struct str tenant, struct str username); /* API keys of a user */
-struct str index_digest(struct arena *a, const unsigned char sha256[32]);   /* the API key, unique */
+struct str index_digest(struct arena *a, const unsigned char sha256[32]);        /* the API key, unique */
 void index_add(struct index_list *out, struct str key, bool unique);
 
 /* ---- rules: casbin lines that objects produce (contract 5.1, 5.2) ---- */
@@ -212,7 +232,7 @@ MUST_CHECK enum err_code rule_read(struct arena *a, struct str body, struct rule
 struct rule_source; /* names of owners: */
 struct str rule_owner_file(void);
 struct str rule_owner_directory(struct arena *a, struct str tenant);
-struct rule_list *rule_list_new(struct arena *a); /* NULL: out of memory */
+struct rule_list *rule_list_new(struct arena *a);                        /* NULL: out of memory */
 void rule_list_add(struct rule_list *out, const struct rule_view *rule); /* once, however often it is added */
 size_t rule_list_len(const struct rule_list *l);
 MUST_CHECK enum err_code rules_set(struct store *s, struct str owner, const struct rule_list *rules,
@@ -231,28 +251,33 @@ struct resource_env {
     /* The connector configuration of an IdentityProvider: NULL when it is fine, else what is wrong, in `a`. NULL: not checked. */
     const char *(*check_connector)(void *ctx, struct arena *a, struct str type, struct str config);
     void *ctx;
+    bool keep_keys_on_password_change; /* API keys outlive a change of their user's password */
 };
 enum resource_part { PART_ALL, PART_STATUS, PART_FINALIZE };
 struct resource_write {
     const struct kind *kind;
     struct arena *arena;
-    const json_t *old;  /* as stored; NULL: creation */
-    json_t *object;     /* as it will be stored, without what is write-only; NULL: removal */
-    struct str secret;  /* new secret; STR_NULL: as it was */
+    const json_t *old; /* as stored; NULL: creation */
+    json_t *object;    /* as it will be stored, without what is write-only; NULL: removal */
+    struct str secret; /* new secret; STR_NULL: as it was */
     struct str old_secret;
-    const json_t *given; /* what the client sent, write-only fields included; NULL: nobody sent anything (a cascade) */
+    const json_t
+        *given; /* what the client sent, write-only fields included; NULL: nobody sent anything (a cascade) */
     enum resource_part part;
     int64_t old_revision;
+    bool trusted, from_configuration; /* as in resource_options */
 };
 struct resource_options {
     enum resource_part part;
     bool dry_run;
-    struct str manager;    /* of managedFields; STR_NULL: "tke-auth" */
-    struct str operation;  /* "Update", "Apply" */
+    struct str manager;   /* of managedFields; STR_NULL: "tke-auth" */
+    struct str operation; /* "Update", "Apply" */
     struct str subresource;
     bool keep_managed;     /* the object's managedFields were made by the caller (server-side apply) */
+    bool strict;           /* unknown fields are refused (400) instead of warned about */
     struct str force_name; /* STR_NULL: metadata.name as given, or generated */
-    bool trusted;          /* an import or the daemon itself: uid, times and hashes are taken as given */
+    bool trusted; /* an import or the daemon itself: uid, times, status and hashes are taken as given */
+    bool from_configuration; /* the mirror of something the configuration file says */
     /* In the transaction, before it ends: the caller's own writes that belong to it. May be NULL. */
     enum err_code (*also)(void *ctx, struct store_tx *tx, const struct resource_write *w, struct refusal *r,
                           struct err *err);
@@ -260,39 +285,40 @@ struct resource_options {
 };
 /* A new object from what a client sent (not changed). `ret` and `ret_revision`: as stored; the caller owns *ret. Refusals: 409 AlreadyExists,
  * 422, 413 ... */
-MUST_CHECK enum err_code resource_create(const struct resource_env *env, const struct kind *k, struct arena *a,
-                                         const json_t *given, const struct resource_options *o, json_t **ret,
+MUST_CHECK enum err_code resource_create(const struct resource_env *env, const struct kind *k,
+                                         struct arena *a, const json_t *given,
+                                         const struct resource_options *o, json_t **ret,
                                          int64_t *ret_revision, struct refusal *r, struct err *err);
 /* Replaces what the part covers: all but status, status alone, or spec alone. `revision`: what `given` is based on. 404, 409 Conflict, 422. An
  * object whose deletion is under way and whose last finalizer goes is removed: *ret_removed. */
-MUST_CHECK enum err_code resource_update(const struct resource_env *env, const struct kind *k, struct arena *a,
-                                         struct str name, const json_t *given, int64_t revision,
-                                         const struct resource_options *o, json_t **ret, int64_t *ret_revision,
-                                         bool *ret_removed, struct refusal *r, struct err *err);
+MUST_CHECK enum err_code resource_update(const struct resource_env *env, const struct kind *k,
+                                         struct arena *a, struct str name, const json_t *given,
+                                         int64_t revision, const struct resource_options *o, json_t **ret,
+                                         int64_t *ret_revision, bool *ret_removed, struct refusal *r,
+                                         struct err *err);
 /* Reads, lets `change` edit the object (also again, when somebody else was faster), and writes it: for the daemon's own changes. An
  * object that stays as it was is not written. */
-MUST_CHECK enum err_code resource_edit(const struct resource_env *env, const struct kind *k, struct arena *a,
-                                       struct str name, const struct resource_options *o,
-                                       enum err_code (*change)(void *ctx, json_t *object, struct refusal *r,
-                                                               struct err *err),
-                                       void *ctx, json_t **ret, int64_t *ret_revision, struct refusal *r,
-                                       struct err *err);
+MUST_CHECK enum err_code
+resource_edit(const struct resource_env *env, const struct kind *k, struct arena *a, struct str name,
+              const struct resource_options *o,
+              enum err_code (*change)(void *ctx, json_t *object, struct refusal *r, struct err *err),
+              void *ctx, json_t **ret, int64_t *ret_revision, struct refusal *r, struct err *err);
 struct resource_delete {
-    struct str uid;           /* precondition; STR_NULL: none */
-    int64_t revision;         /* precondition; 0: none */
+    struct str uid;   /* precondition; STR_NULL: none */
+    int64_t revision; /* precondition; 0: none */
     bool dry_run;
-    bool at_once;             /* skip the visible first phase: removes it and all that follows in one transaction */
+    bool at_once; /* skip the visible first phase: removes it and all that follows in one transaction */
 };
 /* The first phase marks an object with finalizers (deletionTimestamp, phase) and takes its rules away; the second is
  * resource_finish. An object without finalizers is removed, with all that follows from it, in one transaction. */
-MUST_CHECK enum err_code resource_remove(const struct resource_env *env, const struct kind *k, struct arena *a,
-                                         struct str name, const struct resource_delete *o, json_t **ret,
-                                         int64_t *ret_revision, bool *ret_removed, struct refusal *r,
-                                         struct err *err);
+MUST_CHECK enum err_code resource_remove(const struct resource_env *env, const struct kind *k,
+                                         struct arena *a, struct str name, const struct resource_delete *o,
+                                         json_t **ret, int64_t *ret_revision, bool *ret_removed,
+                                         struct refusal *r, struct err *err);
 /* The second phase: what contract 5.3 says, then the object goes unless others' finalizers hold it; one transaction. ERR_OK also when it is
  * gone already. */
-MUST_CHECK enum err_code resource_finish(const struct resource_env *env, const struct kind *k, struct str name,
-                                         struct err *err);
+MUST_CHECK enum err_code resource_finish(const struct resource_env *env, const struct kind *k,
+                                         struct str name, struct err *err);
 /* Subjects by id in or out of a policy's, role's or group's lists, in one transaction with `also`. */
 MUST_CHECK enum err_code resource_bind(const struct resource_env *env, const struct kind *k, struct arena *a,
                                        struct str name, const json_t *users, const json_t *groups, bool bind,
@@ -307,6 +333,11 @@ MUST_CHECK enum err_code resource_local_user(struct arena *a, const struct store
                                              struct local_user *ret, struct err *err);
 MUST_CHECK enum err_code resource_client(struct arena *a, const struct store_object *o, struct client *ret,
                                          struct err *err);
+/* A better hash of the same password (at login). ERR_CONFLICT: the identity has changed since `revision`. */
+MUST_CHECK enum err_code resource_set_password_hash(struct store *s, struct str name, int64_t revision,
+                                                    struct str hash, struct err *err);
+/* What APISigningKey secrets are sealed for. */
+#define API_SIGNING_KEY_PURPOSE "api-signing-key"
 struct identity_provider {
     struct str id, name, type;
     struct str config; /* JSON, with its passwords; in `a`, which wipes it */

@@ -132,7 +132,7 @@ static bool is_domain_label(struct str s) {
     return true;
 }
 
-static bool is_email(struct str s) {
+bool email_is_valid(struct str s) {
     struct str local, domain;
     size_t at = str_rfind(s, '@');
     if (s.len > EMAIL_MAX || at == s.len)
@@ -162,7 +162,7 @@ enum err_code local_user_check(const struct local_user *u, struct err *err) {
         return err_set(err, ERR_INVALID, "the user name \"system\" is reserved");
     if (!is_label(u->display_name, 1, 255))
         return err_set(err, ERR_INVALID, "a display name has 1 to 255 bytes of text");
-    if (u->email.len > 0 && !is_email(u->email))
+    if (u->email.len > 0 && !email_is_valid(u->email))
         return err_set(err, ERR_INVALID, "not an e-mail address");
     if (u->groups.len > 1024)
         return err_set(err, ERR_INVALID, "more than 1024 groups");

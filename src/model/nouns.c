@@ -2,7 +2,6 @@
 #include "model/codec.h"
 
 const char *const sign_alg_names[] = { "RS256", "ES256", "EdDSA", NULL };
-static const char *const claims_names[] = { "scoped", "minimal", NULL };
 
 const char *sign_alg_name(enum sign_alg alg) {
     return (size_t)alg < ARRAY_LEN(sign_alg_names) - 1 ? sign_alg_names[alg] : sign_alg_names[SIGN_RS256];
@@ -48,46 +47,6 @@ struct str_list str_list_copy(struct arena *a, const struct str_list *list) {
     struct codec_semicolon_
 
 #define AT(noun, member) .offset = offsetof(struct noun, member)
-
-static const size_t client_has_secret = offsetof(struct client, has_secret);
-static const struct member client_members[] = {
-    { "id", MEMBER_STR, AT(client, id), .required = true },
-    { "name", MEMBER_STR, AT(client, name) },
-    { "logo_url", MEMBER_STR, AT(client, logo_url) },
-    { "public", MEMBER_BOOL, AT(client, is_public) },
-    { "secret_sha256", MEMBER_BYTES, AT(client, secret_sha256), .size = CLIENT_SECRET_HASH_SIZE,
-      .flag = &client_has_secret },
-    { "redirect_uris", MEMBER_STRS, AT(client, redirect_uris) },
-    { "post_logout_redirect_uris", MEMBER_STRS, AT(client, post_logout_redirect_uris) },
-    { "trusted_peers", MEMBER_STRS, AT(client, trusted_peers) },
-    { "allowed_connectors", MEMBER_STRS, AT(client, allowed_connectors) },
-    { "grant_types", MEMBER_STRS, AT(client, grant_types) },
-    { "id_token_claims", MEMBER_ENUM, AT(client, id_token_claims), .names = claims_names },
-    { "id_token_alg", MEMBER_ENUM, AT(client, id_token_alg), .names = sign_alg_names },
-    { "require_pkce", MEMBER_BOOL, AT(client, require_pkce) },
-    { "id_token_ttl_s", MEMBER_I64, AT(client, id_token_ttl_s) },
-    { "access_token_ttl_s", MEMBER_I64, AT(client, access_token_ttl_s) },
-    { "static", MEMBER_BOOL, AT(client, is_static) },
-    { 0 },
-};
-CODEC(client, client_members);
-
-static const struct member local_user_members[] = {
-    { "id", MEMBER_STR, AT(local_user, id), .required = true },
-    { "tenant", MEMBER_STR, AT(local_user, tenant) },
-    { "username", MEMBER_STR, AT(local_user, username), .required = true },
-    { "display_name", MEMBER_STR, AT(local_user, display_name) },
-    { "email", MEMBER_STR, AT(local_user, email) },
-    { "email_verified", MEMBER_BOOL, AT(local_user, email_verified) },
-    { "password_hash", MEMBER_STR, AT(local_user, password_hash) },
-    { "groups", MEMBER_STRS, AT(local_user, groups) },
-    { "locked", MEMBER_BOOL, AT(local_user, locked) },
-    { "static", MEMBER_BOOL, AT(local_user, is_static) },
-    { "created_at", MEMBER_I64, AT(local_user, created_at) },
-    { "updated_at", MEMBER_I64, AT(local_user, updated_at) },
-    { 0 },
-};
-CODEC(local_user, local_user_members);
 
 const struct member identity_members[] = {
     { "connector_id", MEMBER_STR, AT(identity, connector_id), .required = true },
