@@ -80,7 +80,7 @@ struct authz_decision {
 
 /* One version of everything a decision is made of. All decisions of one answer are made on one version. */
 struct authz_version {
-    const void *rules, *engine; /* private */
+    const void *rules, *engine, *tenants; /* private */
 };
 void authz_acquire(const struct authz *z, struct authz_version *ret);
 void authz_release(const struct authz *z, struct authz_version *v);
@@ -95,6 +95,14 @@ struct authz_question {
 MUST_CHECK enum err_code authz_decide(const struct authz *z, const struct authz_version *v, struct arena *a,
                                       const struct authz_question *question, struct authz_decision *ret,
                                       struct err *err);
+
+/* Is that user named as an administrator of the tenant (IdentityProvider spec.administrators)? */
+bool authz_is_administrator(const struct authz_version *v, struct str tenant, struct str username);
+/* What the rules alone say of a subject, by its key in them (a role's name, "t##user##alice"), everywhere; `action` and `resource` are
+ * the platform's. */
+MUST_CHECK enum err_code authz_ask_rules(const struct authz_version *v, struct arena *a, struct str subject,
+                                         struct str action, struct str resource, enum authz_outcome *ret,
+                                         struct err *err);
 
 /* ---- why (tke-auth can --explain) ---- */
 struct authz_near_miss {
@@ -190,6 +198,9 @@ DEFINE_AUTO_FREE(authz_free, struct authz);
  * requests that run keep theirs. On an error the last good version stays, and the same content is not tried again. One thread at a
  * time. */
 MUST_CHECK enum err_code authz_reload(struct authz *z, bool *ret_changed, struct err *err);
+/* Other tenants from now on: decisions that run keep theirs. One thread at a time. */
+MUST_CHECK enum err_code authz_set_tenants(struct authz *z, const struct authz_tenant *tenants, size_t count,
+                                           struct err *err);
 /* Counts versions from 1. */
 uint64_t authz_revision(const struct authz *z);
 /* ---- the endpoints: POST /auth/authz, /auth/restauthz, /auth/batchauthz, /auth/authn (contract 3.1-3.4) ---- */

@@ -37,6 +37,11 @@ MUST_CHECK enum err_code cfg_parse(struct arena *a, struct str text, const char 
                                    struct err *err);
 MUST_CHECK enum err_code cfg_parse_file(struct arena *a, const char *path, const struct cfg_node **ret,
                                         struct cfg_problems *problems, struct err *err);
+/* YAML or JSON text of up to `max` bytes as JSON values, with the limits and refusals above; *ret (the caller's) is the value, or with several
+ * documents ("---") an array of them when `many`, else ERR_INVALID. Numbers, true, false and null are told from text as Kubernetes does: what is
+ * in quotes is text. Also ERR_LIMIT. */
+MUST_CHECK enum err_code cfg_yaml_to_json(struct str text, size_t max, bool many, json_t **ret,
+                                          struct err *err);
 int cfg_node_line(const struct cfg_node *n);
 const char *cfg_node_source(const struct cfg_node *n);
 const struct cfg_node *cfg_node_find(const struct cfg_node *map,

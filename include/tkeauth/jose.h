@@ -26,6 +26,20 @@ MUST_CHECK enum err_code signer_sign(const struct signer *s, const char *typ, st
 /* at_hash / c_hash for this algorithm (OIDC Core 3.1.3.6): appends base64url of the left half of the hash. */
 void jose_half_hash(enum sign_alg alg, struct str ascii, struct strbuf *out);
 
+/* ---- tokens without a key id: the platform's API keys (contract 6.6), and the private JSON Web Key that signs them ---- */
+/* An RSA key of 2048 to 8192 bits for RS256 with all its members (RFC 7518 6.3.2). ERR_INVALID. */
+MUST_CHECK enum err_code signer_from_private_jwk(struct str json, struct signer **ret, struct err *err);
+/* Appends {"use":"sig","kty":"RSA",...} with the private members; RSA only. Wipe `out` with strbuf_wipe_done. */
+MUST_CHECK enum err_code signer_private_jwk_add(const struct signer *s, struct strbuf *out, struct err *err);
+/* As signer_sign, with a header of alg and typ alone. */
+MUST_CHECK enum err_code signer_sign_anonymous(const struct signer *s, const char *typ, struct str payload,
+                                               struct strbuf *out, struct err *err);
+struct jwt;
+struct jwt_rules;
+/* A token of this very signer, with or without kid. ERR_UNAUTHENTICATED. `s` must outlive *ret. */
+MUST_CHECK enum err_code signer_verify(const struct signer *s, struct str token,
+                                       const struct jwt_rules *rules, struct jwt *ret, struct err *err);
+
 /* ---- key set: an immutable snapshot of the keys that sign and that verify ---- */
 struct keyset;
 struct keyset_entry {

@@ -110,12 +110,15 @@ void authz_acquire(const struct authz *z, struct authz_version *ret) {
     const struct rules *r = (const struct rules *)(const void *)snapshot_acquire(&z->shared->rules);
     ret->rules = r;
     ret->engine = r->engine.ops->acquire(r->engine.impl);
+    ret->tenants = snapshot_acquire(&z->shared->tenants);
 }
 
 void authz_release(const struct authz *z, struct authz_version *v) {
     struct rules *r = (struct rules *)(uintptr_t)v->rules; /* its count changes, nothing else */
+    struct tenant_list *t = (struct tenant_list *)(uintptr_t)v->tenants;
     r->engine.ops->release(r->engine.impl, v->engine);
     snapshot_release(&z->shared->rules, &r->snapshot);
+    snapshot_release(&z->shared->tenants, &t->snapshot);
     *v = (struct authz_version) { 0 };
 }
 
@@ -135,32 +138,6 @@ static const char *copy_c(struct arena *a, const char *s) {
     return s == NULL ? NULL : arena_strdup(a, str_of(s));
 }
 
-static const struct str *copy_strs(struct arena *a, const struct str *items, size_t len) {
-    struct str *copy = arena_array(a, len + 1, sizeof *copy);
-    for (size_t i = 0; copy != NULL && i < len; i++)
-        copy[i] = arena_str(a, items[i]);
-    return copy;
-}
-
-static int by_id(const void *a, const void *b) {
-    return str_cmp(((const struct authz_tenant *)a)->id, ((const struct authz_tenant *)b)->id);
-}
-
-static const struct authz_tenant *copy_tenants(struct arena *a, const struct authz_tenant *items,
-                                               size_t len) {
-    struct authz_tenant *copy = arena_array(a, len + 1, sizeof *copy);
-    if (copy == NULL)
-        return NULL;
-    for (size_t i = 0; i < len; i++)
-        copy[i] = (struct authz_tenant) {
-            .id = arena_str(a, items[i].id),
-            .administrators = copy_strs(a, items[i].administrators, items[i].administrator_count),
-            .administrator_count = items[i].administrator_count,
-        };
-    qsort(copy, len, sizeof *copy, by_id);
-    return copy;
-}
-
 static void copy_options(struct authz *z, const struct authz_options *from) {
     struct arena *a = z->arena;
     struct authz_options *o = &z->options;
@@ -169,14 +146,13 @@ static void copy_options(struct authz *z, const struct authz_options *from) {
     o->files.policy = copy_c(a, from->files.policy);
     o->files.abac = copy_c(a, from->files.abac);
     o->privileged_user = arena_str(a, from->privileged_user);
-    o->tenants = copy_tenants(a, from->tenants, from->tenant_count);
+    o->tenants = NULL;                                 /* authz_set_tenants keeps them */
     o->access = (struct authz_access) { 0 };           /* access_new keeps what it needs */
     o->webhook = (struct authz_webhook_options) { 0 }; /* webhook_new too */
     if (o->now_us == NULL)
         o->now_us = monotonic_us;
     z->decision = (struct decision_rules) {
         .privileged_user = o->privileged_user,
-        .tenants = { .items = o->tenants, .len = o->tenant_count, .any = o->any_tenant },
         .always_deny = o->always_deny,
     };
 }
@@ -213,7 +189,9 @@ enum err_code authz_new_with(const struct authz_options *options, engine_load lo
     if (arena_failed(arena))
         return err_set(err, ERR_NOMEM, "the authorizer");
     register_metrics(z);
-    enum err_code rc = access_new(&options->access, options->random, &z->access, err);
+    enum err_code rc = authz_set_tenants(z, options->tenants, options->tenant_count, err);
+    if (rc == ERR_OK)
+        rc = access_new(&options->access, options->random, &z->access, err);
     if (rc == ERR_OK && options->webhook.url != NULL)
         rc = webhook_new(options, &z->webhook, err);
     if (rc == ERR_OK) {
@@ -230,6 +208,7 @@ void authz_free(struct authz *z) {
         return;
     if (z->shared != NULL) {
         snapshot_swap(&z->shared->rules, NULL);
+        snapshot_swap(&z->shared->tenants, NULL);
         free_dead_rules(z->shared);
     }
     access_free(z->access);
@@ -283,8 +262,10 @@ static enum err_code decide_in_chain(const struct authz *z, const struct authz_v
         *ret = d;
         return ERR_OK;
     }
-    return decide_local(&z->decision, &r->engine, v->engine, a, &q->user, who, &at, q->convert_first,
-                        &q->context, ret, err);
+    struct decision_rules rules = z->decision;
+    rules.tenants = &((const struct tenant_list *)v->tenants)->tenants;
+    return decide_local(&rules, &r->engine, v->engine, a, &q->user, who, &at, q->convert_first, &q->context,
+                        ret, err);
 }
 
 static void write_audit(const struct authz *z, const struct authz_question *q,

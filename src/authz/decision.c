@@ -110,6 +110,10 @@ static bool is_administrator(const struct authz_tenant *tenant, struct str name)
     return false;
 }
 
+bool tenants_have_administrator(const struct tenants *t, struct str tenant, struct str name) {
+    return is_administrator(tenants_find(t, tenant), name);
+}
+
 /* ---- the order ---- */
 
 static void decided(struct authz_decision *d, enum authz_outcome outcome, enum authz_step step,
@@ -136,8 +140,8 @@ static bool decide_by_identity(const struct decision_rules *rules, struct arena 
         return true;
     }
     if (who->tenant.len != 0) {
-        const struct authz_tenant *tenant = tenants_find(&rules->tenants, who->tenant);
-        if (tenant == NULL && !rules->tenants.any) {
+        const struct authz_tenant *tenant = tenants_find(rules->tenants, who->tenant);
+        if (tenant == NULL && !rules->tenants->any) {
             decided(d, AUTHZ_DENIED, AUTHZ_STEP_UNKNOWN_TENANT, STR("the tenant is not known"));
             d->error = text3(a, STR("identity provider \""), who->tenant, STR("\" not found"));
             return true;

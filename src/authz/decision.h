@@ -21,9 +21,11 @@ struct tenants {
 /* NULL: unknown. */
 const struct authz_tenant *tenants_find(const struct tenants *t, struct str id);
 
+bool tenants_have_administrator(const struct tenants *t, struct str tenant, struct str name);
+
 struct decision_rules {
     struct str privileged_user;
-    struct tenants tenants;
+    const struct tenants *tenants;
     bool always_deny;
 };
 /* `at` may already be converted; then it is not converted again. Fills outcome, step, reason, error, action and resource. */

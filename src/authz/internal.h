@@ -34,6 +34,7 @@ enum { RULE_FILES = 3 };
 /* What changes while requests run, apart from the immutable rest. */
 struct authz_shared {
     struct snapshot_cell rules;
+    struct snapshot_cell tenants; /* struct tenant_list */
     _Atomic uint64_t revision;
     _Atomic uint64_t decisions[AUTHZ_OUTCOMES]; /* for sampling */
     struct file_stamp stamps[RULE_FILES];       /* the reloading thread's */
@@ -52,6 +53,13 @@ struct authz {
     struct webhook *webhook; /* may be NULL */
     struct counter *counters[AUTHZ_OUTCOMES], *errors, *reloads, *reload_errors;
     struct histogram *latencies[AUTHZ_OUTCOMES];
+};
+
+/* One version of the known tenants. */
+struct tenant_list {
+    struct snapshot snapshot;
+    struct arena *arena;
+    struct tenants tenants;
 };
 
 MUST_CHECK enum err_code authz_new_with(const struct authz_options *options, engine_load load,

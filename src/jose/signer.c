@@ -64,8 +64,7 @@ static enum err_code prepare_texts(struct signer *s, struct err *err) {
     return rc;
 }
 
-/* Shares `key`. */
-static enum err_code signer_new(EVP_PKEY *key, enum sign_alg alg, struct signer **ret, struct err *err) {
+enum err_code signer_from_key(EVP_PKEY *key, enum sign_alg alg, struct signer **ret, struct err *err) {
     AUTO_FREE(signer_free) struct signer *s = calloc(1, sizeof *s);
     if (s == NULL || EVP_PKEY_up_ref(key) != 1)
         return err_set(err, ERR_NOMEM, "a signer");
@@ -88,7 +87,7 @@ enum err_code signer_generate(enum sign_alg alg, struct signer **ret, struct err
                                           : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS_MIN);
     if (key == NULL)
         return openssl_error(err, ERR_INTERNAL, "key generation");
-    return signer_new(key, alg, ret, err);
+    return signer_from_key(key, alg, ret, err);
 }
 
 /* One key = one algorithm: the key must be of the kind and size that the algorithm wants. */
@@ -113,7 +112,7 @@ enum err_code signer_from_der(enum sign_alg alg, struct str pkcs8_der, struct si
         return openssl_error(err, ERR_INVALID, "not a PKCS#8 private key");
     if (!fits(key, jws_alg_info((enum jws_alg)alg)))
         return err_set(err, ERR_INVALID, "the key does not fit %s", jws_alg_info((enum jws_alg)alg)->name);
-    return signer_new(key, alg, ret, err);
+    return signer_from_key(key, alg, ret, err);
 }
 
 enum err_code signer_export_der(const struct signer *s, struct strbuf *out, struct err *err) {
@@ -144,7 +143,7 @@ static void add_prepared_head(const struct signer *s, const char *typ, struct st
     add_head(s, typ, out);
 }
 
-static enum err_code sign_bytes(const struct signer *s, struct str input, struct strbuf *out,
+enum err_code signer_sign_bytes(const struct signer *s, struct str input, struct strbuf *out,
                                 struct err *err) {
     unsigned char made[SIGNATURE_MAX], raw[2 * EC_COORDINATE_MAX];
     size_t len = sizeof made, coordinate_size = jws_alg_info(s->verifier.alg)->coordinate_size;
@@ -168,7 +167,7 @@ enum err_code signer_sign(const struct signer *s, const char *typ, struct str pa
     base64url_add(out, payload.ptr, payload.len);
     enum err_code rc = strbuf_check(out, err);
     if (rc == ERR_OK)
-        rc = sign_bytes(s, str_from(strbuf_str(out), start), out, err);
+        rc = signer_sign_bytes(s, str_from(strbuf_str(out), start), out, err);
     if (rc != ERR_OK)
         strbuf_truncate(out, start);
     return rc;

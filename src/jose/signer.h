@@ -15,3 +15,10 @@ struct signer {
     struct strbuf jwk;
     struct strbuf heads[COMMON_TYPS]; /* base64url of the header, with the dot behind it */
 };
+
+/* Shares `key`, which must fit `alg`. */
+MUST_CHECK enum err_code signer_from_key(EVP_PKEY *key, enum sign_alg alg, struct signer **ret,
+                                         struct err *err);
+/* Appends "." and the signature of `input`, which may lie in `out`. */
+MUST_CHECK enum err_code signer_sign_bytes(const struct signer *s, struct str input, struct strbuf *out,
+                                           struct err *err);

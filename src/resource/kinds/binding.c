@@ -78,6 +78,9 @@ static enum err_code project_admit(const struct resource_env *env, struct store_
         refuse_field(r, "FieldValueInvalid", "spec.policyID",
                      "Invalid value: \"%.*s\": is not of scope project", STR_FMT(object_name(policy)));
     json_decref(policy);
+    if (rc == ERR_OK && w->old == NULL)
+        rc = check_project_tenant(tx, w->arena, object_str_at(w->object, "spec.projectID"),
+                                  object_tenant(w->kind, w->object), r, err);
     return rc;
 }
 

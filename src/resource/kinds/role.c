@@ -82,6 +82,12 @@ static enum err_code admit(const struct resource_env *env, struct store_tx *tx, 
                          STR_FMT(str_sub(name, 0, 100)));
         i++;
     }
+    struct str project = object_str_at(w->object, "spec.projectID");
+    if (!str_eq(project, object_str_at(w->old, "spec.projectID"))) {
+        enum err_code rc = check_project_tenant(tx, w->arena, project, tenant, r, err);
+        if (rc != ERR_OK)
+            return rc;
+    }
     return w->old == NULL ? check_node_name(tx, w->arena, w->kind, object_name(w->object), r, err) : ERR_OK;
 }
 

@@ -175,3 +175,41 @@ enum err_code check_node_name(struct store_tx *tx, struct arena *a, const struct
                      STR_FMT(name));
     return rc;
 }
+
+/* ---- projects ---- */
+
+struct tenancy {
+    const struct kind *kind;
+    struct str tenant;
+    bool foreign;
+};
+
+static enum err_code compare_tenant(void *ctx, const struct store_object *o, struct err *err) {
+    struct tenancy *t = ctx;
+    json_t *object = NULL;
+    enum err_code rc = json_parse(o->body, &object, err);
+    t->foreign = t->foreign || (rc == ERR_OK && !str_eq(object_tenant(t->kind, object), t->tenant));
+    json_decref(object);
+    return rc;
+}
+
+enum err_code check_project_tenant(struct store_tx *tx, struct arena *a, struct str project,
+                                   struct str tenant, struct refusal *r, struct err *err) {
+    static const struct kind *const kinds[] = { &kind_project_policy_binding, &kind_role };
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && project.len > 0 && i < ARRAY_LEN(kinds); i++) {
+        struct tenancy t = { kinds[i], tenant, false };
+        const struct store_query q = { .kind = str_of(kinds[i]->plural),
+                                       .key = index_project(a, project),
+                                       .limit = 1, /* all are of one tenant, because of this check */
+                                       .each = compare_tenant,
+                                       .ctx = &t };
+        rc = store_tx_list(tx, &q, err);
+        if (rc == ERR_OK && t.foreign) {
+            refuse_field(r, "FieldValueInvalid", "spec.projectID",
+                         "Invalid value: \"%.*s\": is a project of another tenant", STR_FMT(project));
+            return ERR_OK;
+        }
+    }
+    return rc;
+}

@@ -47,4 +47,8 @@ json_t *part_of(json_t *object, const char *part); /* made when absent */
  * an object of kind `k` (contract 4.3: whoever is linked to it gets it). Adds a cause when it does. */
 MUST_CHECK enum err_code check_node_name(struct store_tx *tx, struct arena *a, const struct kind *k,
                                          struct str name, struct refusal *r, struct err *err);
+/* A project belongs to the tenant that first had a binding or role in it: another tenant's are refused with a cause, so that nobody gives their
+ * people rights in somebody else's project. */
+MUST_CHECK enum err_code check_project_tenant(struct store_tx *tx, struct arena *a, struct str project,
+                                              struct str tenant, struct refusal *r, struct err *err);
 struct str index_node(struct arena *a, struct str name); /* CustomPolicyBinding: its role */

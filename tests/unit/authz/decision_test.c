@@ -24,6 +24,7 @@ struct bench {
     struct rule_list list;
     struct engine engine;
     struct decision_rules decision;
+    struct tenants tenants;
     struct str groups[8];
     struct authz_user user;
     struct authz_extra extra[2];
@@ -38,8 +39,8 @@ static int setup(void **state) {
     b->arena = arena_new(1 << 20);
     b->list = (struct rule_list) { .rules = rules, .len = ARRAY_LEN(rules) };
     b->engine = (struct engine) { &rule_list_ops, &b->list };
-    b->decision = (struct decision_rules) { .privileged_user = STR("admin"),
-                                            .tenants = { tenants, ARRAY_LEN(tenants), false } };
+    b->tenants = (struct tenants) { tenants, ARRAY_LEN(tenants), false };
+    b->decision = (struct decision_rules) { .privileged_user = STR("admin"), .tenants = &b->tenants };
     b->tenant = STR("default");
     b->extra[0] = (struct authz_extra) { STR("tenantid"), &b->tenant, 1 };
     b->user = (struct authz_user) {
@@ -158,7 +159,7 @@ static void an_unknown_tenant_is_denied_with_an_error(void **state) {
     assert_int_equal(d.outcome, AUTHZ_DENIED);
     assert_int_equal(d.step, AUTHZ_STEP_UNKNOWN_TENANT);
     assert_str(d.error, "identity provider \"nowhere\" not found");
-    b->decision.tenants.any = true;
+    b->tenants.any = true;
     assert_decision(b, AUTHZ_ALLOWED, AUTHZ_STEP_UNPROTECTED);
 }
 

@@ -1,0 +1,240 @@
+#include "kube/hub.h"
+
+#include <stdlib.h>
+
+struct kube_hub {
+    struct kube_hub_options options;
+    pthread_mutex_t mutex; /* guards everything below */
+    struct event **ring;   /* by sequence number modulo events_max */
+    uint64_t first, end;   /* sequence numbers: of the oldest, behind the newest */
+    size_t bytes;
+    int64_t floor;   /* revisions up to here are not in the ring (any more) */
+    int64_t flushed; /* up to here everything has been published */
+    struct watcher *watchers;
+    size_t watcher_count;
+    uint64_t woken; /* sequence number up to which watchers have been woken */
+    struct gauge *gauge;
+    struct counter *events;
+};
+
+/* ---- events ---- */
+
+static size_t index_of(const struct kube_hub *h, uint64_t sequence) {
+    return (size_t)(sequence % h->options.events_max);
+}
+
+void event_unref(struct event *e) {
+    if (atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    json_decref(atomic_load(&e->parsed_body));
+    json_decref(atomic_load(&e->parsed_prev));
+    free(e);
+}
+
+/* Parsed by whoever needs it first. */
+static const json_t *parsed(_Atomic(json_t *) *cell, struct str text) {
+    json_t *there = atomic_load_explicit(cell, memory_order_acquire);
+    struct err ignored;
+    if (there != NULL || text.ptr == NULL)
+        return there;
+    json_t *made = NULL;
+    if (json_parse(text, &made, &ignored) != ERR_OK)
+        return NULL;
+    if (atomic_compare_exchange_strong(cell, &there, made))
+        return made;
+    json_decref(made);
+    return there;
+}
+
+const json_t *event_object(struct event *e) { return parsed(&e->parsed_body, e->body); }
+const json_t *event_previous(struct event *e) { return parsed(&e->parsed_prev, e->prev); }
+
+static struct event *event_new(const struct store_change *c, const struct kind *k) {
+    size_t bytes = sizeof(struct event) + c->body.len + c->prev.len + 2;
+    struct event *e = calloc(1, bytes);
+    if (e == NULL)
+        return NULL;
+    char *text = (char *)(e + 1);
+    atomic_init(&e->refs, 1);
+    e->revision = c->revision;
+    e->type = c->type;
+    e->kind = k;
+    e->bytes = bytes;
+    memcpy(text, c->body.ptr, c->body.len);
+    e->body = (struct str) { text, c->body.len };
+    if (c->prev.ptr != NULL) {
+        memcpy(text + c->body.len + 1, c->prev.ptr, c->prev.len);
+        e->prev = (struct str) { text + c->body.len + 1, c->prev.len };
+    }
+    return e;
+}
+
+/* ---- life ---- */
+
+enum err_code kube_hub_new(const struct kube_hub_options *options, int64_t revision, struct kube_hub **ret,
+                           struct err *err) {
+    struct kube_hub *h = calloc(1, sizeof *h);
+    if (h == NULL || (h->ring = calloc(options->events_max, sizeof(struct event *))) == NULL) {
+        free(h);
+        return err_set(err, ERR_NOMEM, "the events");
+    }
+    h->options = *options;
+    h->floor = h->flushed = revision;
+    (void)pthread_mutex_init(&h->mutex, NULL);
+    h->gauge = metrics_gauge(options->metrics, "tkeauth_watchers", "", "Watches that are open.");
+    h->events = metrics_counter(options->metrics, "tkeauth_watch_events_total", "",
+                                "Changes published to watchers.");
+    *ret = h;
+    return ERR_OK;
+}
+
+static void drop_oldest(struct kube_hub *h) {
+    struct event *e = h->ring[index_of(h, h->first)];
+    h->ring[index_of(h, h->first++)] = NULL;
+    h->bytes -= e->bytes;
+    h->floor = e->revision;
+    event_unref(e);
+}
+
+void kube_hub_free(struct kube_hub *h) {
+    if (h == NULL)
+        return;
+    while (h->first < h->end)
+        drop_oldest(h);
+    (void)pthread_mutex_destroy(&h->mutex);
+    free(h->ring);
+    free(h);
+}
+
+/* ---- publishing ---- */
+
+enum err_code kube_hub_publish(struct kube_hub *h, const struct store_change *c, struct err *err) {
+    const struct kind *k = resource_kind(c->kind);
+    if (k == NULL)
+        return ERR_OK;
+    struct event *e = event_new(c, k);
+    (void)pthread_mutex_lock(&h->mutex);
+    if (e == NULL) { /* watchers must list again rather than miss something */
+        while (h->first < h->end)
+            drop_oldest(h);
+        h->floor = c->revision;
+    } else {
+        while (h->end - h->first >= h->options.events_max ||
+               (h->first < h->end && h->bytes + e->bytes > h->options.bytes_max))
+            drop_oldest(h);
+        h->ring[index_of(h, h->end++)] = e;
+        h->bytes += e->bytes;
+    }
+    (void)pthread_mutex_unlock(&h->mutex);
+    counter_add(h->events, 1);
+    return e != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "an event");
+}
+
+/* A guess that may be wrong on the side of waking: another tenant's events need not wake a tenant's watchers. */
+static bool may_concern(const struct watcher *w, struct event *e) {
+    const struct filter *f = w->filter;
+    if (e->kind != w->kind)
+        return false;
+    const json_t *object = event_object(e);
+    if (f->scope.tenant.ptr != NULL && w->kind->tenancy != TENANCY_PLATFORM &&
+        !str_eq(object_tenant(w->kind, object), f->scope.tenant))
+        return false;
+    return f->exact_name.len == 0 || str_eq(f->exact_name, object_name(object));
+}
+
+static bool concerns_any(const struct kube_hub *h, const struct watcher *w) {
+    uint64_t from = h->woken > h->first ? h->woken : h->first;
+    for (uint64_t s = from; s < h->end; s++)
+        if (may_concern(w, h->ring[index_of(h, s)]))
+            return true;
+    return h->woken < h->first; /* some were dropped before anybody was woken */
+}
+
+void kube_hub_flush(struct kube_hub *h, int64_t revision) {
+    (void)pthread_mutex_lock(&h->mutex);
+    if (revision > h->flushed)
+        h->flushed = revision;
+    for (struct watcher *w = h->watchers; w != NULL && h->woken < h->end; w = w->next)
+        if (concerns_any(h, w))
+            http_stream_wake(w->stream);
+    h->woken = h->end;
+    (void)pthread_mutex_unlock(&h->mutex);
+}
+
+void kube_hub_tick(struct kube_hub *h) {
+    int64_t now = clock_mono_ms(h->options.clock);
+    (void)pthread_mutex_lock(&h->mutex);
+    for (struct watcher *w = h->watchers; w != NULL; w = w->next) {
+        bool due = w->takes_bookmarks && now >= w->bookmark_ms, over = now >= w->until_ms;
+        if (due) {
+            w->bookmark_ms = now + h->options.bookmark_s * 1000;
+            atomic_store(&w->wants_bookmark, true);
+        }
+        if (over)
+            atomic_store(&w->is_over, true);
+        if (due || over)
+            http_stream_wake(w->stream);
+    }
+    (void)pthread_mutex_unlock(&h->mutex);
+}
+
+int64_t hub_bookmark_ms(const struct kube_hub *h) { return h->options.bookmark_s * 1000; }
+
+/* ---- watching ---- */
+
+/* The first event after `revision`: events are in the order of revisions. */
+static uint64_t find_after(const struct kube_hub *h, int64_t revision) {
+    uint64_t low = h->first, high = h->end;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (h->ring[index_of(h, middle)]->revision > revision)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+void hub_take(struct kube_hub *h, int64_t after, struct hub_taken *ret) {
+    *ret = (struct hub_taken) { .upto = after };
+    (void)pthread_mutex_lock(&h->mutex);
+    ret->is_behind = after < h->floor;
+    for (uint64_t s = find_after(h, after); !ret->is_behind && s < h->end && ret->len < HUB_TAKE_MAX; s++) {
+        struct event *e = h->ring[index_of(h, s)];
+        atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+        ret->events[ret->len++] = e;
+        ret->upto = e->revision;
+    }
+    if (!ret->is_behind && ret->len < HUB_TAKE_MAX && h->flushed > ret->upto)
+        ret->upto = h->flushed;
+    (void)pthread_mutex_unlock(&h->mutex);
+}
+
+bool hub_reaches(struct kube_hub *h, int64_t after) {
+    (void)pthread_mutex_lock(&h->mutex);
+    bool reaches = after >= h->floor;
+    (void)pthread_mutex_unlock(&h->mutex);
+    return reaches;
+}
+
+void hub_join(struct kube_hub *h, struct watcher *w) {
+    (void)pthread_mutex_lock(&h->mutex);
+    w->prev = NULL;
+    w->next = h->watchers;
+    if (h->watchers != NULL)
+        h->watchers->prev = w;
+    h->watchers = w;
+    h->watcher_count++;
+    gauge_set(h->gauge, (int64_t)h->watcher_count);
+    (void)pthread_mutex_unlock(&h->mutex);
+}
+
+void hub_leave(struct kube_hub *h, struct watcher *w) {
+    (void)pthread_mutex_lock(&h->mutex);
+    *(w->prev != NULL ? &w->prev->next : &h->watchers) = w->next;
+    if (w->next != NULL)
+        w->next->prev = w->prev;
+    h->watcher_count--;
+    gauge_set(h->gauge, (int64_t)h->watcher_count);
+    (void)pthread_mutex_unlock(&h->mutex);
+}
