@@ -246,22 +246,32 @@ const char *list_text(struct env *e, struct store_query q) {
     return kept(e, &t);
 }
 
-static struct text read_changes(struct env *e, struct str kind, int64_t after) {
+static void read_changes(struct env *e, struct str kind, int64_t after,
+                         enum err_code (*each)(void *ctx, const struct store_change *c, struct err *err),
+                         void *ctx) {
     struct err err = { 0 };
-    struct text t = { .items = 0 };
     int64_t upto = -1;
-    assert_ok(store_changes(e->store, kind, after, 1000, text_change, &t, &upto, &err));
+    assert_ok(store_changes(e->store, kind, after, 100000, each, ctx, &upto, &err));
     assert_int_equal(upto, revision_of(e));
-    return t;
 }
 
 const char *changes_text(struct env *e, struct str kind, int64_t after) {
-    struct text t = read_changes(e, kind, after);
+    struct text t = { .items = 0 };
+    read_changes(e, kind, after, text_change, &t);
     return kept(e, &t);
 }
 
+static enum err_code count_change(void *ctx, const struct store_change *c, struct err *err) {
+    (void)c;
+    (void)err;
+    ++*(size_t *)ctx;
+    return ERR_OK;
+}
+
 size_t count_changes(struct env *e, struct str kind, int64_t after) {
-    return read_changes(e, kind, after).items;
+    size_t n = 0;
+    read_changes(e, kind, after, count_change, &n);
+    return n;
 }
 
 const char *owned_text(struct env *e, struct str kind) {
