@@ -60,5 +60,7 @@ void kube_hub_free(struct kube_hub *h);
 MUST_CHECK enum err_code kube_hub_publish(struct kube_hub *h, const struct store_change *c, struct err *err);
 /* Everything up to `revision` has been published. */
 void kube_hub_flush(struct kube_hub *h, int64_t revision);
+/* Events up to `revision` were missed: who watches is sent to the store's history, or to list again. */
+void kube_hub_forget(struct kube_hub *h, int64_t revision);
 /* Once a second: bookmarks, watches whose time is over. */
 void kube_hub_tick(struct kube_hub *h);

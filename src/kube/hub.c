@@ -161,6 +161,17 @@ void kube_hub_flush(struct kube_hub *h, int64_t revision) {
     (void)pthread_mutex_unlock(&h->mutex);
 }
 
+void kube_hub_forget(struct kube_hub *h, int64_t revision) {
+    (void)pthread_mutex_lock(&h->mutex);
+    while (h->first < h->end)
+        drop_oldest(h);
+    h->floor = h->flushed = revision;
+    h->woken = h->end;
+    for (struct watcher *w = h->watchers; w != NULL; w = w->next)
+        http_stream_wake(w->stream);
+    (void)pthread_mutex_unlock(&h->mutex);
+}
+
 void kube_hub_tick(struct kube_hub *h) {
     int64_t now = clock_mono_ms(h->options.clock);
     (void)pthread_mutex_lock(&h->mutex);

@@ -1,0 +1,333 @@
+#include "server/api_key_table.h"
+
+#include <stdlib.h>
+
+#include "enforcer/enforcer.h"
+
+enum { SHARDS = 256, ENTRY_MEMORY_MAX = 4 * STORE_OBJECT_MAX };
+
+struct key_entry {
+    _Atomic int refs;
+    unsigned char digest[SHA256_SIZE];
+    int64_t issued_at, expires_at;
+    struct str name, tenant, username, uid, description; /* in the block behind the struct */
+};
+
+/* Immutable: sorted by digest. */
+struct shard {
+    struct snapshot snapshot;
+    size_t len;
+    struct key_entry *entries[];
+};
+
+/* Users whose keys do not count: sorted keys as rules have them. */
+struct locked {
+    struct snapshot snapshot;
+    size_t len;
+    char *items[];
+};
+
+struct api_key_table {
+    struct enforcer *enforcer;
+    struct snapshot_cell shards[SHARDS];
+    struct snapshot_cell locked;
+};
+
+/* ---- entries ---- */
+
+static void entry_unref(struct key_entry *e) {
+    if (e != NULL && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1)
+        free(e);
+}
+
+static struct str put(char **at, struct str s) {
+    struct str copy = { *at, s.len };
+    if (s.len > 0)
+        memcpy(*at, s.ptr, s.len);
+    *at += s.len;
+    return copy;
+}
+
+static struct key_entry *entry_new(const struct api_key *k) {
+    size_t bytes = k->name.len + k->tenant.len + k->username.len + k->uid.len + k->description.len;
+    struct key_entry *e = calloc(1, sizeof *e + bytes + 1);
+    if (e == NULL)
+        return NULL;
+    char *at = (char *)(e + 1);
+    atomic_init(&e->refs, 1);
+    memcpy(e->digest, k->digest, sizeof e->digest);
+    e->issued_at = k->issued_at;
+    e->expires_at = k->expires_at;
+    e->name = put(&at, k->name);
+    e->tenant = put(&at, k->tenant);
+    e->username = put(&at, k->username);
+    e->uid = put(&at, k->uid);
+    e->description = put(&at, k->description);
+    return e;
+}
+
+static void shard_free(struct snapshot *s) {
+    struct shard *h = (struct shard *)(void *)s;
+    for (size_t i = 0; i < h->len; i++)
+        entry_unref(h->entries[i]);
+    free(h);
+}
+
+static struct shard *shard_new(size_t len) {
+    struct shard *h = calloc(1, sizeof *h + len * sizeof(struct key_entry *));
+    if (h != NULL)
+        snapshot_init(&h->snapshot, shard_free);
+    return h;
+}
+
+/* Where the digest is, or would have to be put. */
+static size_t position(const struct shard *h, const unsigned char *digest, bool *ret_found) {
+    size_t low = 0, high = h != NULL ? h->len : 0;
+    *ret_found = false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = memcmp(h->entries[middle]->digest, digest, SHA256_SIZE);
+        if (order == 0) {
+            *ret_found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The shard with the key's entry replaced by `e` (taken over), or without it (NULL). */
+static enum err_code replace(struct api_key_table *t, const unsigned char *digest, struct key_entry *e, struct err *err) {
+    struct snapshot_cell *cell = &t->shards[digest[0]];
+    struct snapshot *held = snapshot_acquire(cell);
+    const struct shard *old = (const struct shard *)(const void *)held;
+    bool found;
+    size_t at = position(old, digest, &found), len = old != NULL ? old->len : 0;
+    struct shard *next = shard_new(len + 1);
+    if (next != NULL) {
+        for (size_t i = 0; i < len; i++) {
+            if (i == at && e != NULL)
+                next->entries[next->len++] = e;
+            if (i == at && found)
+                continue;
+            atomic_fetch_add_explicit(&old->entries[i]->refs, 1, memory_order_relaxed);
+            next->entries[next->len++] = old->entries[i];
+        }
+        if (at == len && e != NULL)
+            next->entries[next->len++] = e;
+        snapshot_swap(cell, &next->snapshot);
+    } else
+        entry_unref(e);
+    if (held != NULL)
+        snapshot_release(cell, held);
+    return next != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "API keys");
+}
+
+/* ---- locked users ---- */
+
+static void locked_free(struct snapshot *s) {
+    struct locked *l = (struct locked *)(void *)s;
+    for (size_t i = 0; i < l->len; i++)
+        free(l->items[i]);
+    free(l);
+}
+
+static size_t locked_position(const struct locked *l, struct str key, bool *ret_found) {
+    size_t low = 0, high = l != NULL ? l->len : 0;
+    *ret_found = false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = str_cmp(str_of(l->items[middle]), key);
+        if (order == 0) {
+            *ret_found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static enum err_code set_locked(struct api_key_table *t, struct str key, bool locked, struct err *err) {
+    struct snapshot *held = snapshot_acquire(&t->locked);
+    const struct locked *old = (const struct locked *)(const void *)held;
+    bool found, failed = false;
+    size_t at = locked_position(old, key, &found), len = old != NULL ? old->len : 0;
+    struct locked *next = found == locked ? NULL : calloc(1, sizeof *next + (len + 1) * sizeof(char *));
+    if (next != NULL) {
+        snapshot_init(&next->snapshot, locked_free);
+        for (size_t i = 0; i <= len; i++) {
+            if (i == at && locked)
+                next->items[next->len++] = str_dup(key);
+            if (i < len && !(i == at && found))
+                next->items[next->len++] = str_dup_c(old->items[i]);
+        }
+        for (size_t i = 0; i < next->len; i++)
+            failed = failed || next->items[i] == NULL;
+        if (failed)
+            locked_free(&next->snapshot);
+        else
+            snapshot_swap(&t->locked, &next->snapshot);
+    }
+    if (held != NULL)
+        snapshot_release(&t->locked, held);
+    return found == locked || (next != NULL && !failed) ? ERR_OK : err_set(err, ERR_NOMEM, "locked users");
+}
+
+static bool is_locked(const struct api_key_table *t, struct str key) {
+    struct api_key_table *table = (struct api_key_table *)(uintptr_t)t; /* the cells count their readers */
+    struct snapshot *held = snapshot_acquire(&table->locked);
+    bool found;
+    (void)locked_position((const struct locked *)(const void *)held, key, &found);
+    if (held != NULL)
+        snapshot_release(&table->locked, held);
+    return found;
+}
+
+/* ---- life ---- */
+
+enum err_code api_key_table_new(struct enforcer *enforcer, struct api_key_table **ret, struct err *err) {
+    struct api_key_table *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return err_set(err, ERR_NOMEM, "API keys");
+    t->enforcer = enforcer;
+    *ret = t;
+    return ERR_OK;
+}
+
+static void clear(struct api_key_table *t) {
+    for (size_t i = 0; i < SHARDS; i++)
+        snapshot_swap(&t->shards[i], NULL);
+    snapshot_swap(&t->locked, NULL);
+}
+
+void api_key_table_free(struct api_key_table *t) {
+    if (t == NULL)
+        return;
+    clear(t);
+    free(t);
+}
+
+/* ---- changes ---- */
+
+static enum err_code apply_key(struct api_key_table *t, enum store_change_type type, struct str body, struct err *err) {
+    AUTO_FREE(arena_free) struct arena *a = arena_new(ENTRY_MEMORY_MAX);
+    struct api_key k;
+    if (a == NULL)
+        return err_set(err, ERR_NOMEM, "an API key");
+    enum err_code rc = resource_api_key(a, body, &k, err);
+    if (rc != ERR_OK)
+        return rc;
+    struct key_entry *e = type == STORE_DELETED || k.disabled ? NULL : entry_new(&k);
+    if (e == NULL && type != STORE_DELETED && !k.disabled)
+        return err_set(err, ERR_NOMEM, "an API key");
+    return replace(t, k.digest, e, err);
+}
+
+static enum err_code apply_identity(struct api_key_table *t, enum store_change_type type, struct str body, struct err *err) {
+    AUTO_FREE(arena_free) struct arena *a = arena_new(ENTRY_MEMORY_MAX);
+    const struct store_object o = { .body = body };
+    struct local_user u;
+    if (a == NULL)
+        return err_set(err, ERR_NOMEM, "a user");
+    enum err_code rc = resource_local_user(a, &o, &u, err);
+    return rc == ERR_OK ? set_locked(t, key_of_user(a, u.tenant, u.username), type != STORE_DELETED && u.locked, err) : rc;
+}
+
+enum err_code api_key_table_apply(struct api_key_table *t, const struct store_change *c, struct err *err) {
+    if (str_eq(c->kind, str_of(kind_api_key.plural)))
+        return apply_key(t, c->type, c->body, err);
+    if (str_eq(c->kind, str_of(kind_local_identity.plural)))
+        return apply_identity(t, c->type, c->body, err);
+    return ERR_OK;
+}
+
+static enum err_code load_one(void *ctx, const struct store_object *o, struct err *err) {
+    struct api_key_table *t = ctx;
+    const struct store_change c = { .type = STORE_CREATED, .kind = o->kind, .name = o->name, .body = o->body };
+    return api_key_table_apply(t, &c, err);
+}
+
+enum err_code api_key_table_load(struct api_key_table *t, struct store *s, struct err *err) {
+    static const struct kind *const kinds[] = { &kind_api_key, &kind_local_identity };
+    enum err_code rc = ERR_OK;
+    clear(t);
+    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(kinds); i++) {
+        const struct store_query q = { .kind = str_of(kinds[i]->plural), .each = load_one, .ctx = t };
+        rc = store_list(s, &q, NULL, err);
+    }
+    return rc;
+}
+
+/* ---- looking up ---- */
+
+struct groups {
+    struct arena *arena;
+    struct str prefix; /* "t##group##" */
+    struct str *items;
+    size_t len, cap;
+};
+
+static bool note_group(void *ctx, struct enforcer_str role) {
+    struct groups *g = ctx;
+    struct str s = { role.ptr, role.len };
+    if (!str_starts_with(s, g->prefix))
+        return true;
+    if (g->len == g->cap) {
+        size_t cap = g->cap ? g->cap * 2 : 8;
+        struct str *grown = arena_array(g->arena, cap, sizeof *grown);
+        if (grown == NULL)
+            return false;
+        if (g->len > 0)
+            memcpy(grown, g->items, g->len * sizeof *grown);
+        g->items = grown;
+        g->cap = cap;
+    }
+    g->items[g->len++] = arena_str(g->arena, str_from(s, g->prefix.len));
+    return true;
+}
+
+/* The user's groups are links in the rules already. */
+static void add_groups(const struct api_key_table *t, struct arena *a, struct str user_key, struct apikey_view *ret) {
+    struct groups g = { .arena = a, .prefix = key_of_group(a, ret->tenant, STR("")) };
+    const struct enforcer_snapshot *rules = enforcer_acquire(t->enforcer);
+    const struct enforcer_str name = { user_key.ptr, user_key.len }, domain = { "*", 1 };
+    struct enforcer_error ignored;
+    (void)!enforcer_roles_of(rules, NULL, name, &domain, note_group, &g, &ignored);
+    enforcer_release(t->enforcer, rules);
+    ret->groups = g.items;
+    ret->group_count = g.len;
+}
+
+bool api_key_table_find(const void *ctx, struct arena *a, const unsigned char digest[32], int64_t now,
+                        struct apikey_view *ret) {
+    struct api_key_table *t = (struct api_key_table *)(uintptr_t)ctx; /* the cells count their readers */
+    struct snapshot_cell *cell = &t->shards[digest[0]];
+    struct snapshot *held = snapshot_acquire(cell);
+    bool found;
+    size_t at = position((const struct shard *)(const void *)held, digest, &found);
+    const struct key_entry *e = found ? ((const struct shard *)(const void *)held)->entries[at] : NULL;
+    bool good = e != NULL && e->expires_at > now;
+    if (good)
+        *ret = (struct apikey_view) { .name = arena_str(a, e->name),
+                                      .tenant = arena_str(a, e->tenant),
+                                      .username = arena_str(a, e->username),
+                                      .uid = arena_str(a, e->uid),
+                                      .description = arena_str(a, e->description),
+                                      .issued_at = e->issued_at,
+                                      .expires_at = e->expires_at };
+    if (held != NULL)
+        snapshot_release(cell, held);
+    if (!good)
+        return false;
+    struct str key = key_of_user(a, ret->tenant, ret->username);
+    if (arena_failed(a) || is_locked(t, key))
+        return false;
+    add_groups(t, a, key, ret);
+    return true;
+}
