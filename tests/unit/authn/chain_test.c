@@ -1,6 +1,7 @@
 /* The whole chain on requests: which credential decides, and what reaches the principal. */
 #include "caller.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 /* Two CAs, the certificates of a front proxy and of people, static tokens, and the authenticators over them. */
@@ -339,6 +340,39 @@ static void what_is_known_of_a_certificate_ends_with_its_ca(void **state) {
     assert_called(t, &t->ann, HEADERS(), PRINCIPAL_CERTIFICATE, ANN);
 }
 
+struct asker {
+    const struct chain *t;
+    const struct certificate *certificate;
+    const char *want;
+};
+
+static void *ask_many_times(void *arg) {
+    const struct asker *a = arg;
+    struct caller c;
+    caller_init(&c);
+    for (unsigned i = 0; i < 200; i++) {
+        struct http_request *req = caller_request(&c, HEADERS("X-Remote-User: bob"));
+        req->peer_certificate = a->certificate->der;
+        if (authn_request(a->t->x, &c.judges, req, &c.who, &c.err) != ERR_OK ||
+            !str_eq(c.who.name, str_of(a->want)))
+            abort();
+    }
+    caller_done(&c);
+    return NULL;
+}
+
+static void many_threads_share_the_authenticators(void **state) {
+    struct chain *t = *state;
+    const struct asker askers[] = {
+        { t, &t->ann, "ann" }, { t, &t->proxy, "bob" }, { t, &t->ann, "ann" }, { t, &t->proxy, "bob" }
+    };
+    pthread_t threads[ARRAY_LEN(askers)];
+    for (size_t i = 0; i < ARRAY_LEN(askers); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_many_times, (void *)(uintptr_t)&askers[i]), 0);
+    for (size_t i = 0; i < ARRAY_LEN(askers); i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 static void a_certificate_comes_before_a_token(void **state) {
     struct chain *t = *state;
     assert_called(t, &t->ann, HEADERS("Authorization: Bearer static-token"), PRINCIPAL_CERTIFICATE, ANN);
@@ -474,6 +508,7 @@ int main(void) {
         TEST(a_certificate_of_neither_ca_is_passed_over_but_a_bad_one_is_not),
         TEST(what_is_known_of_a_certificate_ends_with_it),
         TEST(what_is_known_of_a_certificate_ends_with_its_ca),
+        TEST(many_threads_share_the_authenticators),
         TEST(a_certificate_comes_before_a_token),
         TEST(a_bearer_token_is_one_of_the_file_an_id_token_or_an_api_key),
         TEST(without_a_good_credential_nobody_is_authenticated),

@@ -154,8 +154,7 @@ static void an_api_key_stands_for_its_user(void **state) {
 static void what_is_not_known_as_a_key_is_none(void **state) {
     struct caller *c = *state;
     c->key = good_key(STR("head.body.signature"));
-    static const char *const others[] = { "head.body.signatur", "head.body.signature1",
-                                          "Head.body.signature" };
+    static const char *const others[] = { "head.body.sign", "head.body.signature1", "Head.body.signature" };
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         assert_int_equal(judge(c, str_of(others[i])), ERR_UNAUTHENTICATED);
     c->judges.find_key = NULL;
