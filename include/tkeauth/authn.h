@@ -50,11 +50,11 @@ struct principal_extra {
     const struct str *values;
     size_t value_count;
 };
-/* Strings live in the arena of the request. */
+/* Strings live in the arena of the request. No name or group holds a control character. */
 struct principal {
     enum principal_source source;
     struct str name, uid;
-    const struct str *groups; /* "system:authenticated" is one of them */
+    const struct str *groups; /* "system:authenticated" is one of them, once, and the last */
     size_t group_count;
     const struct principal_extra *extra; /* "tenantid" among them, where there is a tenant */
     size_t extra_count;
@@ -74,6 +74,23 @@ struct apikey_view {
 typedef bool (*apikey_finder)(const void *ctx, struct arena *a, const unsigned char digest[32], int64_t now,
                               struct apikey_view *ret);
 
+/* ---- which CA a client certificate is of ---- */
+/* A listener asks for certificates of several CAs, and only tells that one of them fits. */
+struct client_ca; /* immutable */
+/* The certificates of a PEM file. Each is an anchor: also an intermediate CA, alone. ERR_INVALID names file and line; errors of
+ * file_read. */
+MUST_CHECK enum err_code client_ca_load(const char *path, struct client_ca **ret, struct err *err);
+void client_ca_free(struct client_ca *ca);
+DEFINE_AUTO_FREE(client_ca_free, struct client_ca);
+enum client_ca_verdict {
+    CLIENT_CA_OTHER,   /* the CA has not issued it */
+    CLIENT_CA_ISSUED,  /* good at `now`, for clients */
+    CLIENT_CA_REFUSED, /* the CA has issued it, but it is expired, not valid yet, or not for clients */
+};
+/* `der`: http_request.peer_certificate, the leaf. What else the client sent is not kept: where an intermediate CA issued the leaf,
+ * that CA must stand in the file. */
+enum client_ca_verdict client_ca_judge(const struct client_ca *ca, struct str der, int64_t now);
+
 /* The authenticators of the configuration: immutable. */
 struct authenticators;
 struct authenticators_options {
@@ -88,7 +105,8 @@ struct authenticators_options {
     } requestheader;
     const struct random *random;
 };
-/* Reads the files. ERR_INVALID names file and line: a bad file is never skipped (contract 9.39). */
+/* Reads the files; everything but `random` is copied. ERR_INVALID names file and line: a bad file is never skipped (contract 9.39),
+ * nor a token that is there twice. A front proxy needs a user name header. Errors of file_read. */
 MUST_CHECK enum err_code authenticators_new(const struct authenticators_options *options,
                                             struct authenticators **ret, struct err *err);
 void authenticators_free(struct authenticators *x);
@@ -99,21 +117,27 @@ struct token_judges {
     struct str issuer;
     apikey_finder find_key; /* NULL: no API keys */
     const void *find_key_ctx;
+    /* Groups that are dropped are told here, at debug level; NULL: nowhere. authn_request takes what the request has. */
+    struct log *log;
+    const char *request_id;
 };
 /* A bearer token that is an ID token of ours or an API key. ERR_UNAUTHENTICATED; ERR_NOMEM. `ret_claims` (may be NULL): of an ID token,
- * owned by the arena; NULL for an API key. */
+ * owned by the arena; NULL for an API key. Whoever can name a group in a tenant must not become the platform's master by it: groups
+ * that begin with "system:", "tenant:", "project:", "namespace:" or "cluster:" are dropped, and so are those that would be another
+ * group once they went through a header (outer blanks, control characters). A user name like that, or with "system:", is refused. */
 MUST_CHECK enum err_code authn_token(struct arena *a, const struct token_judges *judges, struct str token,
                                      int64_t now, struct principal *ret, const json_t **ret_claims,
                                      struct err *err);
 /* Front proxy, certificate, bearer token, in this order; the first credential that is there decides: a bad one is not passed over. Bearer
  * tokens come in Authorization or, of browsers' WebSockets, as base64url.bearer.authorization.k8s.io.TOKEN in Sec-WebSocket-Protocol.
- * ERR_UNAUTHENTICATED. No lock, no I/O. */
+ * A certificate that neither CA has issued is no credential, and a front proxy that names no user has shown none: its other headers
+ * are then not looked at. ERR_UNAUTHENTICATED; ERR_NOMEM. No lock, no I/O. */
 MUST_CHECK enum err_code authn_request(const struct authenticators *x, const struct token_judges *judges,
                                        const struct http_request *req, struct principal *ret,
                                        struct err *err);
 /* Whom the caller wants to act for (Impersonate-User, -Uid, -Group, -Extra-KEY; Kubernetes "user impersonation"). `*ret_wanted`: there are such
  * headers. ERR_INVALID: a group, uid or extra without a user, or a header that cannot be decoded. Whether they may is for the caller to decide:
- * `ret` holds only what was asked for, plus "system:authenticated". */
+ * `ret` holds only what was asked for, plus "system:authenticated"; `source` is left to the caller. */
 MUST_CHECK enum err_code authn_impersonation(const struct http_request *req, bool *ret_wanted,
                                              struct principal *ret, struct err *err);
 

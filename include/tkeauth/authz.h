@@ -2,6 +2,7 @@
  * review endpoints under /auth/ that give it to kube-apiserver and to the platform's services. It must never write anything, and
  * answers on the event loop: no lock, no I/O (an external webhook excepted, which moves its routes to the workers). */
 #pragma once
+#include "tkeauth/authn.h"
 #include "tkeauth/base.h"
 #include "tkeauth/http.h"
 #include "tkeauth/jose.h"
@@ -145,6 +146,9 @@ struct authz_access {
     const struct str
         *names;        /* CN, DNS, e-mail or URI name of a client certificate that the listener verified */
     size_t name_count; /* 0: no certificate is enough */
+    /* PEM: the CA whose certificates count, for a listener that knows others, too (client_ca_load). NULL: all that the listener
+     * verified. */
+    const char *client_ca_file;
     const char *
         token_file; /* one bearer token a line, or TKEStack's token,user,uid,"groups"; '#' comments. NULL: none */
 };
@@ -208,8 +212,11 @@ enum { AUTHZ_BODY_MAX = 3 * 1024 * 1024, AUTHZ_BATCH_MAX = 4096 };
 /* What the handlers need of the snapshot acquired for a request. */
 struct authz_app {
     const struct authz *authz;
-    const struct keyset *keys; /* our own, for TokenReviews; NULL: every token is rejected */
+    /* For TokenReviews, as in struct token_judges: */
+    const struct keyset *keys; /* our own; NULL: every ID token is rejected */
     struct str issuer;
+    apikey_finder find_key; /* NULL: every API key is rejected */
+    const void *find_key_ctx;
 };
 /* The program that serves the routes defines this one (server/, or a test): where its snapshot keeps the authz_app. */
 const struct authz_app *authz_app_of(const void *app);

@@ -194,7 +194,15 @@ struct config {
         struct config_pool work, login, directory;
     } limits;
     struct {
-        const char *privileged_username; /* may do everything, if they have no tenant */
+        const char *privileged_username;      /* may do everything, if they have no tenant */
+        struct cfg_strings privileged_groups; /* likewise, in the API */
+        const char *client_ca_file; /* the same as secure_serving.client_ca_file, whichever was given */
+        const char *token_auth_file;
+        struct {
+            const char *client_ca_file; /* NULL: there is no front proxy */
+            struct cfg_strings allowed_names, username_headers, group_headers, extra_headers_prefix;
+        } requestheader;
+        bool api_keys_keep_on_password_change;
     } authentication;
     struct {
         const char *policy_file; /* ABAC, JSON lines */
@@ -219,8 +227,8 @@ struct config {
     struct cfg_list connectors;       /* struct config_connector */
     const char *state_dir;            /* where files without a name of their own go */
     struct cfg_strings
-        files; /* read along with this file: secrets, certificates, ldap.json and what it names; to be watched. Not the files of
-                * rules: authz_reload follows them */
+        files; /* read along with this file: secrets, certificates, CAs, static tokens, ldap.json and what it names; to be watched.
+                * Not the files of rules: authz_reload follows them */
 };
 extern const struct cfg_field config_fields[];
 

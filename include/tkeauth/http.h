@@ -56,6 +56,8 @@ struct str http_param(const struct http_request *req, const char *name);
 struct str http_header(const struct http_request *req, const char *name);
 /* How often a header occurs: a second Authorization or Host is an attack. */
 size_t http_header_count(const struct http_request *req, const char *name);
+/* All header lines in the order they came: `size_t i = 0; while (http_header_next(req, &i, &name, &value))`. */
+bool http_header_next(const struct http_request *req, size_t *i, struct str *ret_name, struct str *ret_value);
 /* The first cookie of that name, without surrounding quotes; STR_NULL when absent. */
 struct str http_cookie(const struct http_request *req, const char *name);
 /* A `{name}` segment of the route's path, decoded. */

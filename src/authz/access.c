@@ -16,7 +16,8 @@ struct access {
     struct arena *arena;
     const struct str *names;
     size_t name_count;
-    struct digest *tokens; /* SHA-256, sorted */
+    struct client_ca *clients; /* NULL: whatever the listener verified */
+    struct digest *tokens;     /* SHA-256, sorted */
     size_t token_count;
     /* Certificates whose names were allowed, as SipHash under a secret key, so that kube-apiserver's is not parsed on every call. The
      * certificate was verified before; a collision would have to be hit blindly. */
@@ -65,6 +66,8 @@ enum err_code access_new(const struct authz_access *options, const struct random
     x->name_count = options->name_count;
     random_bytes(random, x->seed, sizeof x->seed);
     enum err_code rc = options->token_file == NULL ? ERR_OK : read_tokens(x, options->token_file, err);
+    if (rc == ERR_OK && options->client_ca_file != NULL)
+        rc = client_ca_load(options->client_ca_file, &x->clients, err);
     if (rc == ERR_OK)
         *ret = STEAL(x);
     return rc;
@@ -74,6 +77,7 @@ void access_free(struct access *x) {
     if (x == NULL)
         return;
     arena_free(x->arena);
+    client_ca_free(x->clients);
     free(x->tokens);
     free(x);
 }
@@ -109,7 +113,13 @@ static bool has_allowed_alternative(const struct access *x, const X509 *certific
     return found;
 }
 
-static bool is_allowed_certificate(struct access *x, struct str der) {
+static bool is_of_the_ca(const struct access *x, struct str der, int64_t now) {
+    return x->clients == NULL || client_ca_judge(x->clients, der, now) == CLIENT_CA_ISSUED;
+}
+
+/* http/ forgets a certificate when it expires, so what was allowed once stays so. */
+static bool is_allowed_certificate(struct access *x, const struct http_request *req) {
+    struct str der = req->peer_certificate;
     if (x->name_count == 0 || der.len == 0 || der.len > LONG_MAX)
         return false;
     uint64_t hash = siphash13(x->seed, der.ptr, der.len) | 1; /* never 0, an empty slot */
@@ -121,6 +131,7 @@ static bool is_allowed_certificate(struct access *x, struct str der) {
     bool allowed = certificate != NULL &&
                    (has_allowed_common_name(x, certificate) || has_allowed_alternative(x, certificate));
     X509_free(certificate);
+    allowed = allowed && is_of_the_ca(x, der, clock_now_s(req->clock));
     if (allowed)
         atomic_store_explicit(slot, hash, memory_order_relaxed);
     return allowed;
@@ -141,7 +152,7 @@ static bool is_known_token(const struct access *x, const struct http_request *re
 }
 
 enum access_outcome access_check(struct access *x, const struct http_request *req) {
-    if (x->open || is_allowed_certificate(x, req->peer_certificate) || is_known_token(x, req))
+    if (x->open || is_allowed_certificate(x, req) || is_known_token(x, req))
         return ACCESS_OK;
     return req->peer_certificate.len != 0 ? ACCESS_REFUSED : ACCESS_MISSING;
 }

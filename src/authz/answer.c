@@ -1,8 +1,5 @@
 #include "authz/answer.h"
 
-#include <stdio.h>
-#include <time.h>
-
 static void add_raw(struct strbuf *out, bool *first, const char *name, struct str json) {
     json_key(out, first, name);
     strbuf_add(out, json);
@@ -69,39 +66,34 @@ static void add_list(struct strbuf *out, const struct str *items, size_t len) {
     strbuf_addc(out, ']');
 }
 
-/* As Go prints a time: what reads these extras was written for it. */
-static void add_go_time(struct strbuf *out, int64_t seconds) {
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    char text[64];
-    if (gmtime_r(&t, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S +0000 UTC", &tm) == 0)
-        text[0] = '\0';
-    strbuf_addc(out, '[');
-    json_add_string(out, str_of(text));
-    strbuf_addc(out, ']');
+/* "system:authenticated" comes last, and is not what a token says (contract 3.1): kube-apiserver adds it by itself. */
+static size_t own_groups(const struct principal *user) {
+    return user->group_count != 0 ? user->group_count - 1 : 0;
 }
 
-static void add_user(struct strbuf *out, const struct token_user *user) {
+static void add_user(struct strbuf *out, const struct principal *user) {
     bool first = true, extra = true;
     strbuf_addc(out, '{');
     json_field_str(out, &first, "username", user->name);
     if (user->uid.len != 0)
         json_field_str(out, &first, "uid", user->uid);
-    if (user->group_count != 0) {
+    if (own_groups(user) != 0) {
         json_key(out, &first, "groups");
-        add_list(out, user->groups, user->group_count);
+        add_list(out, user->groups, own_groups(user));
     }
     add_raw(out, &first, "extra", STR("{"));
-    json_key(out, &extra, "tenantid");
-    add_list(out, &user->tenant, 1);
-    json_key(out, &extra, "expireAt");
-    add_go_time(out, user->expires_at);
-    json_key(out, &extra, "issueAt");
-    add_go_time(out, user->issued_at);
+    for (size_t i = 0; i < user->extra_count; i++) {
+        if (!extra)
+            strbuf_addc(out, ',');
+        extra = false;
+        json_add_string(out, user->extra[i].key);
+        strbuf_addc(out, ':');
+        add_list(out, user->extra[i].values, user->extra[i].value_count);
+    }
     strbuf_add(out, STR("}}"));
 }
 
-void answer_token(struct strbuf *out, const struct token_review *review, const struct token_user *user,
+void answer_token(struct strbuf *out, const struct token_review *review, const struct principal *user,
                   const struct str *audiences, size_t audience_count, struct str error) {
     bool first = true, spec = true, status = true;
     strbuf_addc(out, '{');

@@ -1,6 +1,7 @@
 /* Writing the answers of the review endpoints by hand into a bounded buffer. */
 #pragma once
 #include "authz/review.h"
+#include "tkeauth/authn.h"
 
 enum { ANSWER_MAX = 16 * 1024 * 1024 };
 
@@ -11,15 +12,8 @@ void answer_batch_item(struct strbuf *out, bool first, const struct authz_attrib
                        const struct authz_decision *d);
 void answer_batch_end(struct strbuf *out);
 
-/* Whom a token names; strings borrowed from the verified token. */
-struct token_user {
-    struct str name, uid, tenant;
-    const struct str *groups;
-    size_t group_count;
-    int64_t expires_at, issued_at;
-};
-/* `user` NULL: not authenticated, `error` says why. The token is never repeated; `audiences` are those to return. */
-void answer_token(struct strbuf *out, const struct token_review *review, const struct token_user *user,
+/* `user` NULL: not authenticated, `error` says why. "system:authenticated" is for the asker to add, and not among the groups. The token is never repeated; `audiences` are those to return. */
+void answer_token(struct strbuf *out, const struct token_review *review, const struct principal *user,
                   const struct str *audiences, size_t audience_count, struct str error);
 
 /* A metav1.Status failure. */

@@ -228,6 +228,20 @@ static void read_tenants(struct arena *a, const struct config *c, struct authz_o
     o->tenants = tenants;
 }
 
+/* Front proxies have a CA of their own, which must not make callers of the reviews. Without one the listener knows a single CA, and its word is
+ * better: it has seen the whole chain. */
+static struct authz_access read_access(struct arena *a, const struct config *c) {
+    bool has_proxies = c->authentication.requestheader.client_ca_file != NULL;
+    bool has_clients = c->authentication.client_ca_file != NULL;
+    return (struct authz_access) {
+        .open = c->authz.access == CONFIG_AUTHZ_OPEN,
+        .names = to_strs(a, &c->authz.allowed_names),
+        .name_count = has_proxies && !has_clients ? 0 : c->authz.allowed_names.len,
+        .client_ca_file = has_proxies ? c->authentication.client_ca_file : NULL,
+        .token_file = c->authz.token_file,
+    };
+}
+
 enum err_code authz_options_from_config(struct arena *a, const struct config *c, struct authz_options *ret,
                                         struct err *err) {
     struct authz_options o = {
@@ -238,10 +252,7 @@ enum err_code authz_options_from_config(struct arena *a, const struct config *c,
         .always_deny = c->authorization.always_deny,
         .authn_legacy_401 = c->authz.token_review_legacy_401,
         .authn_any_audience = c->authz.token_review_any_audience,
-        .access = { .open = c->authz.access == CONFIG_AUTHZ_OPEN,
-                    .names = to_strs(a, &c->authz.allowed_names),
-                    .name_count = c->authz.allowed_names.len,
-                    .token_file = c->authz.token_file },
+        .access = read_access(a, c),
         .webhook = { .v1 = is_same(c->authorization.webhook_version, "v1"),
                      .timeout_ms = c->authorization.webhook_timeout_s * 1000,
                      .authorized_ttl_s = c->authorization.webhook_cache_authorized_ttl_s,

@@ -1,14 +1,7 @@
-/* What one of our own ID tokens says about its bearer (contract 1.6 and 6.3). */
+/* What a TokenReview asks of a token besides whose it is. */
 #pragma once
-#include "authz/answer.h"
+#include "tkeauth/base.h"
 
-/* The claims must have been verified. Strings are copied into `a`. ERR_UNAUTHENTICATED: the token does not name a user and their tenant.
- * Without a tenant its bearer would be taken for a caller of the platform itself. */
-MUST_CHECK enum err_code token_user_read(struct arena *a, const json_t *claims, struct token_user *ret,
-                                         struct err *err);
-/* Connector and user id out of a subject (base64url of a protobuf message with fields 1 = user id, 2 = connector id). */
-MUST_CHECK enum err_code token_subject_read(struct arena *a, struct str subject, struct str *ret_user_id,
-                                            struct str *ret_connector_id, struct err *err);
 /* Those of `wanted` that the token is for. */
 size_t token_audiences(struct arena *a, const json_t *claims, const struct str *wanted, size_t wanted_count,
                        const struct str **ret);

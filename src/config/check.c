@@ -96,7 +96,8 @@ static void check_listeners(const struct check *k) {
         cfg_problem_at(k->problems, serving,
                        c->secure_serving.tls_cert_file ? "tls_private_key_file" : "tls_cert_file",
                        "is missing: certificate and key belong together");
-    if (c->secure_serving.http && (c->secure_serving.tls_cert_file || c->secure_serving.client_ca_file))
+    if (c->secure_serving.http && (c->secure_serving.tls_cert_file || c->secure_serving.client_ca_file ||
+                                   c->authentication.requestheader.client_ca_file))
         cfg_warning_at(k->problems, serving, "http", "the TLS files have no effect with plain HTTP");
     for (size_t i = 0; i < c->generic.trusted_proxies.len; i++)
         if (!is_address_range(str_of(c->generic.trusted_proxies.items[i])))
@@ -114,6 +115,46 @@ static void check_listeners(const struct check *k) {
         (colon == http.len || parse_u64(str_from(http, colon + 1), 0, 65535, &port, &err) != ERR_OK))
         cfg_problem_at(k->problems, cfg_node_find(k->root, "telemetry"), "http",
                        "not an address and port (write it like 127.0.0.1:9452)");
+}
+
+/* ---- who a request comes from ---- */
+/* RFC 9110 5.6.2. */
+static bool is_header_name(struct str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if (!ascii_is_alnum(s.ptr[i]) && memchr("!#$%&'*+-.^_`|~", s.ptr[i], 15) == NULL)
+            return false;
+    return s.len > 0;
+}
+
+static void check_header_names(const struct check *k, const struct cfg_node *map, const char *key,
+                               const struct cfg_strings *names) {
+    for (size_t i = 0; i < names->len; i++)
+        if (!is_header_name(str_of(names->items[i])))
+            cfg_problem_at(k->problems, value_of(map, key, i), NULL,
+                           "not the name of a header (write it like X-Remote-User)");
+}
+
+static void check_authentication(const struct check *k) {
+    const struct config *c = k->config;
+    const struct cfg_node *section = cfg_node_find(k->root, "authentication");
+    const struct cfg_node *headers = cfg_node_find(section, "requestheader");
+    const char *clients = c->authentication.client_ca_file;
+    const char *proxies = c->authentication.requestheader.client_ca_file;
+    if (clients != NULL && !is_same(clients, c->secure_serving.client_ca_file))
+        cfg_problem_at(k->problems, section, "client_ca_file",
+                       "means the same as secure_serving.client_ca_file, which names another file");
+    check_header_names(k, headers, "username_headers", &c->authentication.requestheader.username_headers);
+    check_header_names(k, headers, "group_headers", &c->authentication.requestheader.group_headers);
+    check_header_names(k, headers, "extra_headers_prefix",
+                       &c->authentication.requestheader.extra_headers_prefix);
+    if (proxies != NULL && c->authentication.requestheader.username_headers.len == 0)
+        cfg_problem_at(k->problems, headers, "username_headers", "is empty: the front proxy needs one");
+    if (proxies != NULL && is_same(clients, proxies) &&
+        c->authentication.requestheader.allowed_names.len == 0)
+        cfg_warning_at(
+            k->problems, headers, "client_ca_file",
+            "is also the CA of other clients, so each of them can claim to be anybody: name the front "
+            "proxy in allowed_names, or give it a CA of its own");
 }
 
 /* ---- tenants ---- */
@@ -279,6 +320,7 @@ void config_check(const struct config *c, const struct cfg_node *root, struct cf
     const struct check k = { c, root, problems };
     check_issuer(&k);
     check_listeners(&k);
+    check_authentication(&k);
     check_tenants(&k);
     check_clients(&k);
     check_users(&k);

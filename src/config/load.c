@@ -47,10 +47,38 @@ static const char *beside(struct arena *a, const char *path, const char *name) {
     return arena_printf(a, "%.*s%s", (int)folder, path, name);
 }
 
+/* TKEStack writes one text where we have a list: "X-Remote-User, X-Forwarded-User". Neither headers nor common names have commas in practice; one
+ * that has can be written in a list. */
+static void split_commas(struct arena *a, const struct cfg_node *map, const char *key,
+                         struct cfg_strings *list) {
+    const struct cfg_node *n = cfg_node_find(map, key);
+    if (n == NULL || n->kind != CFG_SCALAR || list->len != 1)
+        return;
+    struct str rest = str_of(list->items[0]), item;
+    const char **items = arena_array(a, rest.len + 1, sizeof *items);
+    size_t len = 0;
+    while (items != NULL && str_next(&rest, ',', &item))
+        if (str_trim(item).len != 0)
+            items[len++] = arena_strdup(a, str_trim(item));
+    *list = (struct cfg_strings) { items, len };
+}
+
+static void complete_authentication(struct arena *a, struct config *c, const struct cfg_node *root) {
+    const struct cfg_node *headers = cfg_node_find(cfg_node_find(root, "authentication"), "requestheader");
+    split_commas(a, headers, "allowed_names", &c->authentication.requestheader.allowed_names);
+    split_commas(a, headers, "username_headers", &c->authentication.requestheader.username_headers);
+    split_commas(a, headers, "group_headers", &c->authentication.requestheader.group_headers);
+    split_commas(a, headers, "extra_headers_prefix", &c->authentication.requestheader.extra_headers_prefix);
+    const char **ours = &c->secure_serving.client_ca_file, **theirs = &c->authentication.client_ca_file;
+    *ours = or_else(*ours, *theirs);
+    *theirs = or_else(*theirs, *ours);
+}
+
 static void complete(struct arena *a, struct config *c, const struct cfg_node *root) {
     static const char *const levels[] = { "1.2", "1.3" };
     complete_auth(c, root);
     complete_lists(c);
+    complete_authentication(a, c, root);
     const char *tls = c->secure_serving.tls_min_version;
     if (tls != NULL && tls[0] == 'V') /* Go's VersionTLS12 */
         c->secure_serving.tls_min_version = levels[str_ends_with(str_of(tls), STR("13"))];

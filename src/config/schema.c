@@ -63,7 +63,8 @@ static const struct cfg_field secure_serving[] = {
     { .key = "client_ca_file",
       .type = CFG_STRING,
       AT(secure_serving.client_ca_file),
-      .help = "PEM; clients may then show certificates of this CA" },
+      .help =
+          "PEM; clients may then show certificates of this CA, which name them (CN the user, O the groups)" },
     IGNORED("tls_cipher_suites", "GnuTLS's secure defaults are used"),
     IGNORED("tls_sni_cert_key", "one certificate is served to all"),
     IGNORED("http2_max_streams_per_connection", "HTTP/1.1 is spoken"),
@@ -442,6 +443,44 @@ static const struct cfg_field limits[] = {
     END,
 };
 
+/* Lists; TKEStack writes one text, which config_load splits at commas. */
+static const struct cfg_field requestheader[] = {
+    { .key = "client_ca_file",
+      .type = CFG_STRING,
+      AT(authentication.requestheader.client_ca_file),
+      .help = "PEM; whoever has a certificate of this CA may say in headers whom a request comes from" },
+    { .key = "allowed_names",
+      .type = CFG_STRINGS,
+      AT(authentication.requestheader.allowed_names),
+      .help = "common names of those certificates; default: all of that CA" },
+    { .key = "username_headers",
+      .type = CFG_STRINGS,
+      AT(authentication.requestheader.username_headers),
+      .fallback = "X-Remote-User",
+      .help = "headers that name the user; the first with a value counts" },
+    { .key = "group_headers",
+      .type = CFG_STRINGS,
+      AT(authentication.requestheader.group_headers),
+      .fallback = "X-Remote-Group",
+      .help = "headers that name a group each" },
+    { .key = "extra_headers_prefix",
+      .type = CFG_STRINGS,
+      AT(authentication.requestheader.extra_headers_prefix),
+      .fallback = "X-Remote-Extra-",
+      .help = "what the names of headers with extras begin with, as that of the tenant: "
+              "X-Remote-Extra-Tenantid" },
+    END,
+};
+
+static const struct cfg_field api_keys[] = {
+    { .key = "keep_on_password_change",
+      .type = CFG_BOOL,
+      AT(authentication.api_keys_keep_on_password_change),
+      .fallback = "false",
+      .help = "a user's API keys stay good when their password changes" },
+    END,
+};
+
 static const struct cfg_field authentication[] = {
     { .key = "privileged_username",
       .type = CFG_STRING,
@@ -449,12 +488,24 @@ static const struct cfg_field authentication[] = {
       .fallback = "admin",
       .help =
           "may do everything, but only as a caller without a tenant (a client certificate, a static token)" },
-    IGNORED("api_audiences", NULL),
-    IGNORED("client_ca_file", "see secure_serving.client_ca_file"),
-    IGNORED("token_auth_file", "see authz.tokenFile"),
-    IGNORED("requestheader", NULL),
-    IGNORED("oidc", NULL),
-    IGNORED("webhook", NULL),
+    { .key = "privileged_groups",
+      .type = CFG_STRINGS,
+      AT(authentication.privileged_groups),
+      .fallback = "system:masters",
+      .help = "callers without a tenant in one of these groups may do everything in the API" },
+    { .key = "client_ca_file",
+      .type = CFG_STRING,
+      AT(authentication.client_ca_file),
+      .help = "TKEStack's name of secure_serving.client_ca_file; give one of them" },
+    { .key = "token_auth_file",
+      .type = CFG_STRING,
+      AT(authentication.token_auth_file),
+      .help = "static bearer tokens of callers of the API, as CSV: token,user,uid,\"group1,group2\"" },
+    SECTION("requestheader", requestheader, "the front proxy: kube-apiserver, when it passes requests on"),
+    SECTION("api_keys", api_keys, NULL),
+    IGNORED("api_audiences", "tokens for the API are not asked whom they are for"),
+    IGNORED("oidc", "ID tokens of this server are taken; people of other servers log in through connectors"),
+    IGNORED("webhook", "no other server is asked about tokens"),
     END,
 };
 
@@ -624,7 +675,7 @@ const struct cfg_field config_fields[] = {
       .fields = static_client_fields,
       .elem_size = sizeof(struct config_static_client),
       .help = "clients that commands cannot change" },
-    SECTION("authentication", authentication, NULL),
+    SECTION("authentication", authentication, "who a request to the API comes from"),
     SECTION("authorization", authorization, "who decides, besides the rules"),
     SECTION("casbin", casbin, "the rules"),
     SECTION("authz", authz, "the endpoints under /auth/"),

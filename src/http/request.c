@@ -29,6 +29,17 @@ size_t http_header_count(const struct http_request *req, const char *name) {
     return n;
 }
 
+bool http_header_next(const struct http_request *req, size_t *i, struct str *ret_name,
+                      struct str *ret_value) {
+    const struct exchange *ex = exchange_of(req);
+    if (*i >= ex->header_count)
+        return false;
+    *ret_name = ex->headers[*i].name;
+    *ret_value = ex->headers[*i].value;
+    ++*i;
+    return true;
+}
+
 struct str http_cookie(const struct http_request *req, const char *name) {
     const struct exchange *ex = exchange_of(req);
     for (size_t i = 0; i < ex->header_count; i++) {

@@ -26,7 +26,8 @@ enum err_code tls_files_find(struct arena *a, const struct config *c, int64_t no
                              struct err *err) {
     struct tls_files files = { .certificate = copy(a, c->secure_serving.tls_cert_file),
                                .key = copy(a, c->secure_serving.tls_private_key_file),
-                               .client_ca = copy(a, c->secure_serving.client_ca_file),
+                               .client_ca = copy(a, c->authentication.client_ca_file),
+                               .front_proxy_ca = copy(a, c->authentication.requestheader.client_ca_file),
                                .off = c->secure_serving.http };
     if (!files.off && files.certificate == NULL) {
         const char *dir = c->secure_serving.cert_dir;
@@ -52,21 +53,33 @@ void tls_material_done(struct tls_material *m) {
     strbuf_done(&m->client_ca);
 }
 
+/* Adds the file, if there is one. Its last line need not have ended. */
+static enum err_code add_file(const char *path, struct strbuf *out, struct err *err) {
+    if (path == NULL)
+        return ERR_OK;
+    enum err_code rc = file_read(path, PEM_FILE_MAX, out, err);
+    strbuf_addc(out, '\n');
+    return rc == ERR_OK ? strbuf_check(out, err) : rc;
+}
+
 enum err_code tls_material_load(const struct tls_files *files, struct tls_material *m,
                                 struct http_tls *ret_tls, struct err *err) {
     m->certificate = STRBUF(PEM_FILE_MAX);
     m->key = STRBUF(PEM_FILE_MAX);
-    m->client_ca = STRBUF(PEM_FILE_MAX);
+    m->client_ca = STRBUF(2 * PEM_FILE_MAX + 2);
     enum err_code rc = file_read(files->certificate, PEM_FILE_MAX, &m->certificate, err);
     if (rc == ERR_OK)
         rc = file_read(files->key, PEM_FILE_MAX, &m->key, err);
-    if (rc == ERR_OK && files->client_ca != NULL)
-        rc = file_read(files->client_ca, PEM_FILE_MAX, &m->client_ca, err);
+    if (rc == ERR_OK)
+        rc = add_file(files->client_ca, &m->client_ca, err);
+    if (rc == ERR_OK)
+        rc = add_file(files->front_proxy_ca, &m->client_ca, err);
     if (rc != ERR_OK)
         return rc;
     *ret_tls = (struct http_tls) { .certificate_pem = strbuf_str(&m->certificate),
                                    .key_pem = strbuf_str(&m->key),
-                                   .client_ca_pem = files->client_ca ? strbuf_str(&m->client_ca) : STR_NULL };
+                                   .client_ca_pem = m->client_ca.len != 0 ? strbuf_str(&m->client_ca)
+                                                                          : STR_NULL };
     return ERR_OK;
 }
 

@@ -1,6 +1,9 @@
 #include "service.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+#include "tkeauth/crypto.h"
 
 static const struct list_rule rules[] = {
     { "default##user##alice", "*", "cluster:cls-a/*", "list*", ENGINE_ALLOW },
@@ -322,6 +325,57 @@ static void a_client_certificate_with_an_allowed_name_is_a_credential(void **sta
     }
 }
 
+/* A listener that also knows the CA of front proxies takes its certificates; they are nobody's credential here. */
+static void only_certificates_of_the_client_ca_count(void **state) {
+    struct service *s = *state;
+    static const char *const clients[] = { "webhook", NULL };
+    static const char *const files[][2] = { { "ca.crt", "proxy-ca.crt" },
+                                            { "webhook.crt", "proxy.crt" },
+                                            { "webhook.key", "proxy.key" } };
+    static const struct str names[] = { STR("webhook") };
+    AUTO(strbuf_done) struct strbuf both = STRBUF(1 << 16);
+    struct err err = { 0 };
+    service_certificates(s, clients);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        assert_int_equal(rename(service_path(s, files[i][0]), service_path(s, files[i][1])), 0);
+    service_certificates(s, clients);
+    assert_ok(file_read(service_path(s, "proxy-ca.crt"), 1 << 16, &both, &err));
+    assert_int_equal(rename(service_path(s, "ca.crt"), service_path(s, "client-ca.crt")), 0);
+    assert_ok(file_read(service_path(s, "client-ca.crt"), 1 << 16, &both, &err));
+    service_write(s, "ca.crt", strbuf_c(&both)); /* what the listener asks for */
+    s->tls = true;
+    clock_fixed_init(&s->clock, (int64_t)time(NULL) * 1000);
+    s->options.access = (struct authz_access) { .names = names,
+                                                .name_count = ARRAY_LEN(names),
+                                                .client_ca_file = service_path(s, "client-ca.crt") };
+    service_start(s);
+    static const struct {
+        const char *certificate, *key;
+        long status;
+    } cases[] = { { "proxy.crt", "proxy.key", 403 },
+                  { "webhook.crt", "webhook.key", 200 },
+                  { "proxy.crt", "proxy.key", 403 },
+                  { "webhook.crt", "webhook.key", 200 } };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        httpc_free(s->client); /* another connection */
+        assert_ok(httpc_new(&s->client, &err));
+        s->client_cert = service_path(s, cases[i].certificate);
+        s->client_key = service_path(s, cases[i].key);
+        service_posts(s, "/auth/authz", PORTAL);
+        assert_int_equal(s->last.status, cases[i].status);
+    }
+}
+
+static void a_ca_file_that_cannot_be_read_is_an_error(void **state) {
+    struct service *s = *state;
+    struct err err = { 0 };
+    struct authz *z = NULL;
+    service_write(s, "bad", "nothing\n");
+    s->options.access.client_ca_file = service_path(s, "bad");
+    assert_int_equal(authz_new_with(&s->options, s->load, &z, &err), ERR_INVALID);
+    assert_non_null(strstr(err.detail, "/bad:1: "));
+}
+
 /* ---- tokens ---- */
 
 #define ISSUED "\"iss\":\"https://issuer.example/oidc\",\"aud\":\"k\",\"exp\":1700003600,\"iat\":1"
@@ -438,6 +492,79 @@ static void the_switches_of_token_reviews_give_the_old_answers(void **state) {
     assert_reply(s, "status.authenticated", "false");
 }
 
+/* The reviewer adds "system:authenticated" and trusts the rest: as an attacker who fills a directory. */
+static void groups_of_the_platform_are_not_answered(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    review_token(s, "JWT",
+                 CLAIMS(",\"name\":\"eve\",\"groups\":[\"system:masters\",\"system:authenticated\",\"dev\","
+                        "\"tenant:other\",\" system:masters\"]" FEDERATED),
+                 "");
+    assert_reply(s, "status.user.groups", "[\"dev\"]");
+    review_token(s, "JWT", CLAIMS(",\"name\":\"eve\",\"groups\":[\"system:masters\"]" FEDERATED), "");
+    assert_reply(s, "status.authenticated", "true");
+    assert_reply(s, "status.user.groups", "-");
+    review_token(s, "JWT", CLAIMS(",\"name\":\"system:kube-controller-manager\"" FEDERATED), "");
+    assert_reply(s, "status", "{\"authenticated\":false,\"error\":\"invalid token\",\"user\":{}}");
+    char *log = service_log(s);
+    assert_non_null(strstr(log, "\"dropped\":4"));
+    free(log);
+}
+
+static bool find_key(const void *ctx, struct arena *a, const unsigned char digest[32], int64_t now,
+                     struct apikey_view *ret) {
+    static const struct str groups[] = { STR("grp-1"), STR("system:masters") };
+    unsigned char known[SHA256_SIZE];
+    (void)ctx;
+    (void)a;
+    sha256(STR("head.body.signature"), known);
+    *ret = (struct apikey_view) { .name = STR("apk-1"),
+                                  .tenant = STR("acme"),
+                                  .username = STR("alice"),
+                                  .uid = STR("usr-7"),
+                                  .description = STR("for CI"),
+                                  .groups = groups,
+                                  .group_count = ARRAY_LEN(groups),
+                                  .issued_at = 1699999999,
+                                  .expires_at = 1700003600 };
+    return memcmp(known, digest, sizeof known) == 0 && now < ret->expires_at;
+}
+
+static void an_api_key_names_its_user_and_its_description(void **state) {
+    struct service *s = *state;
+    s->find_key = find_key;
+    service_start(s);
+    service_posts(s, "/auth/authn", "{\"spec\":{\"token\":\"head.body.signature\"}}");
+    assert_int_equal(s->last.status, 200);
+    assert_reply(
+        s, "status",
+        "{\"authenticated\":true,\"user\":{\"extra\":{\"description\":[\"for CI\"],\"expireAt\":"
+        "[\"2023-11-14 23:13:20 +0000 UTC\"],\"issueAt\":[\"2023-11-14 22:13:19 +0000 UTC\"],\"tenantid\":"
+        "[\"acme\"]},\"groups\":[\"grp-1\"],\"uid\":\"usr-7\",\"username\":\"alice\"}}");
+    /* It is for no audience, so none is in the answer: kube-apiserver then takes it as its own, and as no other's. */
+    service_posts(s, "/auth/authn",
+                  "{\"spec\":{\"token\":\"head.body.signature\",\"audiences\":[\"kubernetes\"]}}");
+    assert_reply(s, "status.authenticated", "true");
+    assert_reply(s, "status.audiences", "-");
+    service_posts(s, "/auth/authn", "{\"spec\":{\"token\":\"head.body.other\"}}");
+    assert_reply(s, "status.authenticated", "false");
+    clock_advance(&s->clock, 3600 * 1000);
+    service_posts(s, "/auth/authn", "{\"spec\":{\"token\":\"head.body.signature\"}}");
+    assert_reply(s, "status.authenticated", "false");
+    review_token(s, "JWT", CLAIMS(ALICE_CLAIMS FEDERATED), "");
+    assert_reply(s, "status.authenticated", "false");
+}
+
+static void without_keys_of_either_kind_every_token_is_rejected(void **state) {
+    struct service *s = *state;
+    service_start(s);
+    s->app.keys = NULL;
+    review_token(s, "JWT", CLAIMS(ALICE_CLAIMS FEDERATED), "");
+    assert_reply(s, "status.authenticated", "false");
+    service_posts(s, "/auth/authn", "{\"spec\":{\"token\":\"head.body.signature\"}}");
+    assert_reply(s, "status.authenticated", "false");
+}
+
 /* ---- what is left behind ---- */
 
 static unsigned occurrences(const char *text, const char *what) {
@@ -517,12 +644,17 @@ int main(void) {
         TEST(without_a_credential_nobody_is_answered),
         TEST(a_known_bearer_token_is_a_credential),
         TEST(a_client_certificate_with_an_allowed_name_is_a_credential),
+        TEST(only_certificates_of_the_client_ca_count),
+        TEST(a_ca_file_that_cannot_be_read_is_an_error),
         TEST(an_id_token_names_its_user),
         TEST(the_subject_tells_the_tenant_when_no_claim_does),
         TEST(a_token_without_user_or_tenant_is_rejected),
         TEST(other_tokens_are_rejected),
         TEST(audiences_are_intersected),
         TEST(the_switches_of_token_reviews_give_the_old_answers),
+        TEST(groups_of_the_platform_are_not_answered),
+        TEST(an_api_key_names_its_user_and_its_description),
+        TEST(without_keys_of_either_kind_every_token_is_rejected),
         TEST(decisions_are_audited_by_the_configured_share),
         TEST(decisions_are_counted_by_outcome),
         TEST(without_an_authorizer_the_endpoints_are_unavailable),

@@ -80,6 +80,30 @@ static void keys_of_the_platform_keep_their_meaning(void **state) {
     assert_string_equal(o.access.token_file, "/x/tokens");
 }
 
+/* The listener then knows two CAs, and only one of them makes callers of the reviews. */
+static void beside_a_front_proxy_only_the_client_ca_makes_callers(void **state) {
+    static const struct {
+        const char *yaml, *ca;
+        size_t names;
+    } cases[] = {
+        { "{}\n", NULL, 1 },
+        { "secure_serving: {client_ca_file: /x/ca.crt}\n", NULL, 1 },
+        { "authentication: {client_ca_file: /x/ca.crt, requestheader: {client_ca_file: /x/front.crt}}\n",
+          "/x/ca.crt", 1 },
+        { "secure_serving: {client_ca_file: /x/ca.crt}\n"
+          "authentication: {requestheader: {client_ca_file: /x/front.crt}}\n",
+          "/x/ca.crt", 1 },
+        { "authentication: {requestheader: {client_ca_file: /x/front.crt}}\n", NULL, 0 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err err = { 0 };
+        struct authz_options o;
+        assert_ok(load(*state, cases[i].yaml, &o, &err));
+        assert_str(str_of(o.access.client_ca_file), cases[i].ca);
+        assert_int_equal(o.access.name_count, cases[i].names);
+    }
+}
+
 #define CLUSTER                                                                                              \
     "clusters: [{name: c, cluster: {server: 'https://a.example/review', certificate-authority: "             \
     "/x/ca.crt}}]\n"
@@ -151,6 +175,7 @@ int main(void) {
         TEST(an_empty_configuration_asks_for_a_credential_and_has_no_tenant),
         TEST(every_tenant_of_the_configuration_is_known_with_its_administrators),
         TEST(keys_of_the_platform_keep_their_meaning),
+        TEST(beside_a_front_proxy_only_the_client_ca_makes_callers),
         TEST(the_kubeconfig_of_an_external_authorizer_is_read),
         TEST(a_kubeconfig_that_cannot_be_used_is_refused),
     };

@@ -116,7 +116,11 @@ static void start_server(struct service *s) {
 void service_start(struct service *s) {
     struct err err = { 0 };
     assert_ok(authz_new_with(&s->options, s->load, &s->authz, &err));
-    s->app = (struct authz_app) { s->authz, s->keys, STR("https://issuer.example/oidc") };
+    s->app = (struct authz_app) { .authz = s->authz,
+                                  .keys = s->keys,
+                                  .issuer = STR("https://issuer.example/oidc"),
+                                  .find_key = s->find_key,
+                                  .find_key_ctx = s };
     start_server(s);
 }
 
@@ -285,8 +289,11 @@ static void write_pem(struct service *s, const char *name, X509 *x, EVP_PKEY *ke
 }
 
 void service_certificates(struct service *s, const char *const *clients) {
+    static unsigned count;
+    char name_of_ca[32];
+    (void)snprintf(name_of_ca, sizeof name_of_ca, "test CA %u", ++count);
     EVP_PKEY *ca_key = EVP_EC_gen("P-256");
-    X509 *ca = make_certificate(ca_key, "test CA", NULL, NULL);
+    X509 *ca = make_certificate(ca_key, name_of_ca, NULL, NULL);
     write_pem(s, "ca", ca, ca_key);
     const char *server[] = { "server", NULL };
     const char *const *lists[] = { server, clients };

@@ -20,6 +20,7 @@ struct service {
     struct signer *signer; /* of the key set, which owns it */
     struct keyset *keys;
     struct authz_app app;
+    apikey_finder find_key; /* gets the service; NULL: no API keys */
     struct clock clock;
     struct log *log;
     int log_fd;

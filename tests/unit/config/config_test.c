@@ -68,6 +68,15 @@ static void assert_reported(struct fixture *f, const char *want) {
         fail_msg("wanted \"%s\" in:\n%s", want, strbuf_c(&f->report));
 }
 
+/* The items, with "|" between them. */
+static void assert_list(const struct cfg_strings *list, const char *want) {
+    struct strbuf text = STRBUF(4096);
+    for (size_t i = 0; i < list->len; i++)
+        strbuf_addf(&text, "%s%s", i != 0 ? "|" : "", list->items[i]);
+    assert_string_equal(strbuf_c(&text), want);
+    strbuf_done(&text);
+}
+
 /* A correct bcrypt hash by its shape; of nothing. */
 #define HASH "$2a$10$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ISSUER "issuer: https://auth.example/oidc\n"
@@ -95,6 +104,15 @@ static void an_almost_empty_file_gives_sensible_defaults(void **state) {
     assert_null(c->auth.init_tenant_type);
     assert_null(c->oauth2.password_connector);
     assert_false(c->enable_password_db);
+    assert_null(c->authentication.client_ca_file);
+    assert_null(c->authentication.token_auth_file);
+    assert_null(c->authentication.requestheader.client_ca_file);
+    assert_false(c->authentication.api_keys_keep_on_password_change);
+    assert_list(&c->authentication.privileged_groups, "system:masters");
+    assert_list(&c->authentication.requestheader.username_headers, "X-Remote-User");
+    assert_list(&c->authentication.requestheader.group_headers, "X-Remote-Group");
+    assert_list(&c->authentication.requestheader.extra_headers_prefix, "X-Remote-Extra-");
+    assert_list(&c->authentication.requestheader.allowed_names, "");
     assert_int_equal(f->problems.warnings, 0);
 }
 
@@ -177,6 +195,100 @@ static void the_keys_of_tkestack_are_read(void **state) {
     assert_str(secret_expose(&c->auth.init_client_secret), "s3cret");
     assert_reported(f, "warning: etcd: has no effect: see storage\n");
     assert_reported(f, "warning: auth.init_client_redirect_uris[0]: plain http");
+}
+
+/* As tke-auth-api.toml has them, in YAML: one text where there may be several names. */
+static void the_authenticators_of_tkestack_are_read_and_their_files_watched(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(load(f, ISSUER "authentication:\n"
+                                    "  privileged_username: admin\n"
+                                    "  client_ca_file: /app/certs/ca.crt\n"
+                                    "  token_auth_file: /app/certs/token.csv\n"
+                                    "  requestheader:\n"
+                                    "    username_headers: X-Remote-User,X-Forwarded-User\n"
+                                    "    group_headers: 'X-Remote-Group , X-Group,'\n"
+                                    "    extra_headers_prefix: X-Remote-Extra-\n"
+                                    "    client_ca_file: /app/certs/front-proxy-ca.crt\n"
+                                    "    allowed_names: \"front-proxy-client, admin\"\n"),
+                     ERR_OK);
+    const struct config *c = f->config;
+    assert_string_equal(c->authentication.client_ca_file, "/app/certs/ca.crt");
+    assert_string_equal(c->secure_serving.client_ca_file, "/app/certs/ca.crt");
+    assert_string_equal(c->authentication.token_auth_file, "/app/certs/token.csv");
+    assert_string_equal(c->authentication.requestheader.client_ca_file, "/app/certs/front-proxy-ca.crt");
+    assert_list(&c->authentication.requestheader.username_headers, "X-Remote-User|X-Forwarded-User");
+    assert_list(&c->authentication.requestheader.group_headers, "X-Remote-Group|X-Group");
+    assert_list(&c->authentication.requestheader.extra_headers_prefix, "X-Remote-Extra-");
+    assert_list(&c->authentication.requestheader.allowed_names, "front-proxy-client|admin");
+    assert_list(&c->files, "/app/certs/ca.crt|/app/certs/token.csv|/app/certs/front-proxy-ca.crt");
+    assert_int_equal(f->problems.warnings, 0);
+}
+
+static void a_list_is_taken_as_it_stands(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(load(f, ISSUER "authentication:\n"
+                                    "  privileged_groups: ['system:masters', administrator]\n"
+                                    "  api_keys: {keep_on_password_change: true}\n"
+                                    "  requestheader:\n"
+                                    "    username_headers: [X-A, X-B]\n"
+                                    "    allowed_names: ['Doe, Jane', proxy]\n"),
+                     ERR_OK);
+    const struct config *c = f->config;
+    assert_list(&c->authentication.privileged_groups, "system:masters|administrator");
+    assert_true(c->authentication.api_keys_keep_on_password_change);
+    assert_list(&c->authentication.requestheader.username_headers, "X-A|X-B");
+    assert_list(&c->authentication.requestheader.allowed_names, "Doe, Jane|proxy");
+    assert_int_equal(load(f, ISSUER "authentication: {privileged_groups: []}\n"), ERR_OK);
+    assert_list(&f->config->authentication.privileged_groups, "");
+}
+
+static void the_client_ca_has_two_names_and_one_meaning(void **state) {
+    static const char *const same[] = {
+        "secure_serving: {client_ca_file: /ca}\n",
+        "authentication: {client_ca_file: /ca}\n",
+        "secure_serving: {client_ca_file: /ca}\nauthentication: {client_ca_file: /ca}\n",
+    };
+    struct fixture *f = *state;
+    char yaml[1024];
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        (void)snprintf(yaml, sizeof yaml, ISSUER "%s", same[i]);
+        assert_int_equal(load(f, yaml), ERR_OK);
+        assert_string_equal(f->config->secure_serving.client_ca_file, "/ca");
+        assert_string_equal(f->config->authentication.client_ca_file, "/ca");
+        assert_int_equal(f->problems.warnings, 0);
+    }
+    assert_int_equal(load(f, ISSUER "secure_serving: {client_ca_file: /ca}\n"
+                                    "authentication:\n  client_ca_file: /other\n"),
+                     ERR_INVALID);
+    assert_reported(f, "c.yaml:4: authentication.client_ca_file: means the same as "
+                       "secure_serving.client_ca_file, which names another file\n");
+}
+
+static void what_makes_no_sense_about_callers_is_told(void **state) {
+    static const struct {
+        const char *yaml, *want;
+    } cases[] = {
+        { "authentication: {api_audiences: [a]}", "authentication.api_audiences: has no effect: " },
+        { "authentication: {oidc: {issuer_url: 'https://x', client_id: y}}",
+          "authentication.oidc: has no effect: " },
+        { "authentication: {webhook: {config_file: /x}}", "authentication.webhook: has no effect: " },
+        { "authentication: {client_ca_file: /ca, requestheader: {client_ca_file: /ca}}",
+          "authentication.requestheader.client_ca_file: is also the CA of other clients" },
+        { "secure_serving: {http: true}\nauthentication: {requestheader: {client_ca_file: /ca}}",
+          "secure_serving.http: the TLS files have no effect" },
+    };
+    struct fixture *f = *state;
+    char yaml[1024];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)snprintf(yaml, sizeof yaml, ISSUER "%s\n", cases[i].yaml);
+        assert_int_equal(load(f, yaml), ERR_OK);
+        assert_int_equal(f->problems.warnings, 1);
+        assert_reported(f, cases[i].want);
+    }
+    assert_int_equal(load(f, ISSUER "authentication: {client_ca_file: /ca, "
+                                    "requestheader: {client_ca_file: /ca, allowed_names: proxy}}\n"),
+                     ERR_OK);
+    assert_int_equal(f->problems.warnings, 0);
 }
 
 static void the_issuer_is_checked(void **state) {
@@ -265,6 +377,15 @@ static void keys_that_contradict_each_other_are_told(void **state) {
           "'}, {email: A@b.c, hash: '" HASH "'}]",
           "staticPasswords[1].email: is taken by staticPasswords[0]" },
         { "expiry: {codes: 30m}", "expiry.codes: not within 5s and 60s" },
+        { "authentication: {requestheader: {username_headers: 'X Remote'}}",
+          "authentication.requestheader.username_headers: not the name of a header" },
+        { "authentication: {requestheader: {group_headers: [X-Remote-Group, 'X:']}}",
+          "authentication.requestheader.group_headers[1]: not the name of a header" },
+        { "authentication: {requestheader: {extra_headers_prefix: [\"\\u00e9\"]}}",
+          "authentication.requestheader.extra_headers_prefix[0]: not the name of a header" },
+        { "authentication: {requestheader: {client_ca_file: /ca, username_headers: []}}",
+          "authentication.requestheader.username_headers: is empty" },
+        { "authentication: {requestheader: {username_header: X}}", "did you mean \"username_headers\"?" },
         { "redirectURI: x", "unknown key" },
     };
     struct fixture *f = *state;
@@ -404,6 +525,10 @@ int main(void) {
         T(an_almost_empty_file_gives_sensible_defaults),
         T(a_dex_file_is_read),
         T(the_keys_of_tkestack_are_read),
+        T(the_authenticators_of_tkestack_are_read_and_their_files_watched),
+        T(a_list_is_taken_as_it_stands),
+        T(the_client_ca_has_two_names_and_one_meaning),
+        T(what_makes_no_sense_about_callers_is_told),
         T(the_issuer_is_checked),
         T(keys_that_contradict_each_other_are_told),
         T(problems_of_keys_and_of_their_sum_come_together),
