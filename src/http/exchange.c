@@ -14,6 +14,8 @@ int64_t exchange_now_us(void) {
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+static const struct pool_ops job_ops;
+
 /* ---- life ---- */
 
 static void forget(struct exchange *ex) {
@@ -25,6 +27,7 @@ static void forget(struct exchange *ex) {
         snapshot_release(&ex->server->routes[ex->match.entry->index].prepared, ex->prepared);
     if (ex->body.ptr != NULL)
         strbuf_wipe_done(&ex->body); /* may hold a password */
+    response_drop_stream(&ex->res);
 }
 
 static void discard(struct exchange *ex) {
@@ -65,6 +68,7 @@ void exchange_free_spares(struct http_server *s) {
 
 static void init_exchange(struct exchange *ex, struct http_server *s, struct connection *c,
                           struct MHD_Connection *mhd) {
+    ex->owner = OWNER_EXCHANGE;
     ex->server = s;
     ex->connection = c;
     ex->mhd = mhd;
@@ -78,9 +82,11 @@ static void init_exchange(struct exchange *ex, struct http_server *s, struct con
     ex->header_count = 0;
     ex->content_length = ex->discarded = 0;
     ex->has_body = ex->expects_continue = ex->discards = ex->is_preflight = false;
-    ex->is_acquired = ex->is_counted = ex->is_suspended = false;
+    ex->is_acquired = ex->is_counted = ex->is_suspended = ex->is_http10 = false;
     ex->body = STRBUF(0);
     ex->cors_origin = STR_NULL;
+    ex->cors_headers = NULL;
+    ex->job.ops = &job_ops;
     ex->job.state = JOB_IDLE;
     ex->start_us = 0;
     ex->req = (struct http_request) {
@@ -91,6 +97,7 @@ static void init_exchange(struct exchange *ex, struct http_server *s, struct con
         .peer_certificate = STR_NULL,
         .connection = ex,
     };
+    response_init(&ex->res, &ex->req);
 }
 
 struct exchange *exchange_new(struct http_server *s, struct connection *c, struct MHD_Connection *mhd,
@@ -160,7 +167,7 @@ bool exchange_refuse(struct exchange *ex, unsigned status, enum err_code code, c
 static void render_error(struct exchange *ex, enum err_code code, unsigned status) {
     struct http_response *res = &ex->res;
     http_error_renderer render = ex->req.route != NULL ? ex->req.route->on_error : NULL;
-    response_init(res, &ex->req);
+    response_reset(res, &ex->req);
     res->status = status;
     if (ex->refusal.allowed != 0) {
         AUTO(strbuf_done) struct strbuf allow = STRBUF(128);
@@ -173,7 +180,7 @@ static void render_error(struct exchange *ex, enum err_code code, unsigned statu
         render(ex->req.app, &ex->req, code, status, res);
         if (!res->failed)
             return;
-        response_init(res, &ex->req);
+        response_reset(res, &ex->req);
         res->status = status;
     }
     const char *text = arena_printf(ex->req.arena, "%u %s\nrequest id: %s\n", status, status_text(status),
@@ -201,7 +208,9 @@ static void answer_preflight(struct exchange *ex) {
     if (ex->cors_origin.len == 0)
         return;
     http_set_header(&ex->res, "Access-Control-Allow-Methods", strbuf_str(&allow));
-    response_default_header(&ex->res, "Access-Control-Allow-Headers", STR("Authorization, Content-Type"));
+    response_default_header(&ex->res, "Access-Control-Allow-Headers",
+                            ex->cors_headers != NULL ? str_of(ex->cors_headers)
+                                                     : STR("Authorization, Content-Type"));
     response_default_header(&ex->res, "Access-Control-Max-Age", STR("600"));
 }
 
@@ -287,8 +296,7 @@ static void job_accepted(struct pool_job *job) {
 
 static void job_run(struct pool_job *job) { call_handler(of_job(job)); }
 
-static struct pool *pool_of(struct exchange *ex, enum http_run run) {
-    struct http_server *s = ex->server;
+struct pool *exchange_pool(struct http_server *s, enum http_run run) {
     if (run == HTTP_RUN_DIRECTORY && s->directory.threads != NULL)
         return &s->directory;
     return run == HTTP_RUN_WORK ? &s->work : &s->login;
@@ -298,7 +306,7 @@ static bool push(struct exchange *ex) {
     struct http_server *s = ex->server;
     ex->job.deadline_ms = clock_mono_ms(s->options.clock) +
                           (int64_t)s->options.limits.response_timeout_s * 1000;
-    if (pool_push(pool_of(ex, ex->req.run), &ex->job))
+    if (pool_push(exchange_pool(s, ex->req.run), &ex->job))
         return true;
     counter_add(s->queue_full, 1);
     return exchange_refuse(ex, 503, ERR_UNAVAILABLE, "all workers are busy and the queue is full");
@@ -307,7 +315,7 @@ static bool push(struct exchange *ex) {
 /* http_move: the handler starts anew on the other pool. False: that one is full, and this has been answered. */
 static bool move_to_pool(struct exchange *ex) {
     ex->req.run = ex->res.move_to;
-    response_init(&ex->res, &ex->req);
+    response_reset(&ex->res, &ex->req);
     if (push(ex))
         return true;
     answer_refusal(ex);
@@ -329,7 +337,7 @@ static void job_expired(struct pool_job *job, bool has_run) {
         exchange_unref(ex);
 }
 
-const struct pool_ops exchange_pool_ops = {
+static const struct pool_ops job_ops = {
     .accepted = job_accepted,
     .run = job_run,
     .finished = job_finished,

@@ -5,6 +5,7 @@
 #include "http/pool.h"
 #include "http/router.h"
 #include "http/response.h"
+#include "http/stream.h"
 #include "http/tls.h"
 
 struct MHD_Connection;
@@ -31,6 +32,7 @@ enum exchange_stage {
 /* Owned by its connection; a worker has a reference, too. After a timeout the worker keeps the exchange, and the
  * connection goes on with a twin that has the head in common. */
 struct exchange {
+    enum request_owner owner;
     struct http_request req;
     struct http_response res;
     struct http_server *server;
@@ -46,10 +48,12 @@ struct exchange {
     size_t content_length; /* 0 when chunked or none */
     bool has_body, expects_continue, discards, is_acquired, is_counted, is_preflight;
     bool is_suspended; /* MHD waits for a worker */
+    bool is_http10;
     size_t discarded;
     struct strbuf target, body;
     struct str raw_path;
     struct str cors_origin;
+    const char *cors_headers; /* of a preflight */
     char id[HTTP_REQUEST_ID_MAX + 1], ip[INET6_ADDRSTRLEN];
     char date[HTTP_DATE_SIZE];
     struct snapshot *prepared; /* what is being sent, if it was (send.c) */
@@ -73,6 +77,7 @@ struct http_server {
     size_t trusted_len;
     struct connections connections;
     struct pool work, login, directory;
+    struct streams streams;
     struct gauge *in_flight;
     _Atomic(struct exchange *) spares[HTTP_SPARES]; /* for the next requests: saves allocations */
     struct snapshot_cell date;                      /* the text of the current second */
@@ -84,11 +89,11 @@ struct http_server {
     unsigned port;
     struct MHD_Daemon *daemon;
     _Atomic bool is_stopping;
-    _Atomic int64_t running; /* exchanges whose head has been read */
+    _Atomic int64_t running; /* exchanges whose head has been read, and streams */
     pthread_t sweeper;
     bool has_sweeper, sweeper_ends, has_mutex;
     pthread_mutex_t mutex;
-    pthread_cond_t changed; /* running fell to 0 while stopping; sweeper_ends */
+    pthread_cond_t changed; /* running or streams.suspended fell to 0 while stopping; sweeper_ends */
 };
 
 /* ---- exchange.c ---- */
@@ -106,8 +111,10 @@ enum exchange_run { EXCHANGE_SEND, EXCHANGE_SUSPENDED };
 enum exchange_run exchange_run(struct exchange *ex);
 /* A worker did not answer in time: the twin that tells the client so. NULL: out of memory. */
 struct exchange *exchange_timed_out(struct exchange *ex);
+/* Its answer has been sent; of a stream: its head is about to be, which is what its client waits for. */
 void exchange_account(struct exchange *ex);
-extern const struct pool_ops exchange_pool_ops;
+/* Where what runs there runs. */
+struct pool *exchange_pool(struct http_server *s, enum http_run run);
 
 /* ---- head.c ---- */
 /* Looks at the head: who, what, how much. What is wrong is noted in ex->refusal. */
@@ -119,7 +126,7 @@ void date_now(struct http_server *s, char out[HTTP_DATE_SIZE]);
 void date_format(int64_t now_s, char out[HTTP_DATE_SIZE]);
 
 /* ---- send.c ---- */
-/* Gives ex->res to MHD. False: the connection must be closed. */
+/* Gives ex->res to MHD; if ex->res.stream is still there afterwards, MHD reads it. False: the connection must be closed. */
 MUST_CHECK bool send_response(struct exchange *ex);
 int64_t exchange_now_us(void);
 

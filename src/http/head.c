@@ -140,6 +140,8 @@ static void check_cors(struct exchange *ex, const struct known *k) {
         route = match.entry->route;
     if (route != NULL && route->cors)
         ex->cors_origin = cors_allowed_origin(&ex->server->options.cors_origins, k->from.origin);
+    if (route != NULL)
+        ex->cors_headers = route->cors_headers;
 }
 
 static bool check_body(struct exchange *ex, const struct known *k) {

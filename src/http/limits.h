@@ -16,4 +16,6 @@ enum {
     HTTP_DATE_SIZE = 30,
     HTTP_RETRY_AFTER_S = 2,
     HTTP_SEND_BYTES_PER_S = 10 << 10, /* slower readers lose their slot */
+    HTTP_STREAM_PIECE =
+        (16 << 10) - 8, /* what a stream is asked for: with the frame of its chunk just one full TLS record */
 };

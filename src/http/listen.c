@@ -97,9 +97,26 @@ static size_t leave_encoded(void *cls, struct MHD_Connection *mhd, char *text) {
     return strlen(text);
 }
 
-static enum MHD_Result answer(struct exchange *ex) { return send_response(ex) ? MHD_YES : MHD_NO; }
+/* A stream needs nothing of the request: from here on MHD keeps it instead of the exchange, whose memory serves the next one. */
+static void pass_to_stream(struct exchange *ex, void **state) {
+    struct http_stream *stream = ex->res.stream;
+    ex->res.stream = NULL;
+    ex->res.stream_ops = NULL;
+    stream_begin(stream, ex);
+    *state = stream;
+    exchange_account(ex);
+    exchange_end(ex);
+}
 
-static enum MHD_Result begin(struct exchange *ex, const char *method) {
+static enum MHD_Result answer(struct exchange *ex, void **state) {
+    if (!send_response(ex))
+        return MHD_NO;
+    if (ex->res.stream != NULL)
+        pass_to_stream(ex, state);
+    return MHD_YES;
+}
+
+static enum MHD_Result begin(struct exchange *ex, const char *method, const char *version, void **state) {
     struct http_server *s = ex->server;
     ex->stage = STAGE_BODY;
     ex->start_us = exchange_now_us();
@@ -107,6 +124,7 @@ static enum MHD_Result begin(struct exchange *ex, const char *method) {
     gauge_add(s->in_flight, 1);
     atomic_fetch_add_explicit(&s->running, 1, memory_order_relaxed);
     ex->req.method = http_method_parse(str_of(method));
+    ex->is_http10 = str_eq(str_of(version), STR("HTTP/1.0"));
     ex->req.app = s->options.app.acquire(s->options.app.ctx);
     ex->is_acquired = true;
     if (ex->connection->tls != NULL) {
@@ -121,7 +139,7 @@ static enum MHD_Result begin(struct exchange *ex, const char *method) {
     /* Nobody should send a large body that nobody wants: answering now makes MHD close the connection afterwards. */
     if (ex->discards && (ex->expects_continue || ex->content_length > HTTP_DISCARD_MAX)) {
         (void)exchange_run(ex);
-        return answer(ex);
+        return answer(ex, state);
     }
     return MHD_YES;
 }
@@ -140,20 +158,20 @@ static enum MHD_Result take_body(struct exchange *ex, struct str piece) {
     return ex->discarded <= HTTP_DISCARD_MAX ? MHD_YES : MHD_NO;
 }
 
-static enum MHD_Result complete(struct exchange *ex) {
+static enum MHD_Result complete(struct exchange *ex, void **state) {
     atomic_store_explicit(&ex->connection->deadline_ms, 0, memory_order_relaxed);
-    return exchange_run(ex) == EXCHANGE_SUSPENDED ? MHD_YES : answer(ex);
+    return exchange_run(ex) == EXCHANGE_SUSPENDED ? MHD_YES : answer(ex, state);
 }
 
 static enum MHD_Result resumed(struct exchange *ex, void **state) {
     if (ex->job.state != JOB_EXPIRED)
-        return answer(ex);
+        return answer(ex, state);
     struct exchange *twin = exchange_timed_out(ex);
     if (twin == NULL)
         return MHD_NO;
     *state = twin;
     (void)exchange_run(twin);
-    return answer(twin);
+    return answer(twin, state);
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
@@ -161,40 +179,47 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     (void)cls;
     (void)mhd;
     (void)url;
-    (void)version;
     struct exchange *ex = *state;
-    if (ex == NULL)
+    if (ex == NULL || ex->owner != OWNER_EXCHANGE)
         return MHD_NO;
     switch (ex->stage) {
-    case STAGE_TARGET: return begin(ex, method);
+    case STAGE_TARGET: return begin(ex, method, version, state);
     case STAGE_WORKER: return resumed(ex, state);
     case STAGE_ANSWERED: return MHD_YES;
     case STAGE_BODY: break;
     }
     if (*upload_len == 0)
-        return complete(ex);
+        return complete(ex, state);
     struct str piece = { upload, *upload_len };
     *upload_len = 0;
     return take_body(ex, piece);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **state,
-                         enum MHD_RequestTerminationCode why) {
-    (void)mhd;
-    (void)why;
-    struct http_server *s = cls;
-    struct exchange *ex = *state;
-    *state = NULL;
-    if (ex == NULL)
-        return;
-    const struct http_limits *limits = &s->options.limits;
-    atomic_store_explicit(&ex->connection->deadline_ms,
-                          deadline_in(s, limits->idle_timeout_s + limits->request_timeout_s),
-                          memory_order_relaxed);
+/* Returns whether it counted as running. */
+static bool end_exchange(struct exchange *ex) {
     bool was_running = ex->start_us != 0;
     if (was_running)
         exchange_account(ex);
     exchange_end(ex);
+    return was_running;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **state,
+                         enum MHD_RequestTerminationCode why) {
+    struct http_server *s = cls;
+    enum request_owner *owner = *state;
+    *state = NULL;
+    if (owner == NULL)
+        return;
+    const struct http_limits *limits = &s->options.limits;
+    struct connection *c = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    atomic_store_explicit(&c->deadline_ms, deadline_in(s, limits->idle_timeout_s + limits->request_timeout_s),
+                          memory_order_relaxed);
+    bool was_running = true;
+    if (*owner == OWNER_STREAM)
+        stream_end((struct http_stream *)owner, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    else
+        was_running = end_exchange((struct exchange *)owner);
     if (was_running && atomic_fetch_sub(&s->running, 1) == 1 && atomic_load(&s->is_stopping)) {
         (void)pthread_mutex_lock(&s->mutex);
         (void)pthread_cond_broadcast(&s->changed);

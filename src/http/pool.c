@@ -40,7 +40,7 @@ static void *worker(void *arg) {
     struct pool *p = arg;
     struct pool_job *job;
     while ((job = take(p)) != NULL) {
-        p->ops->run(job);
+        job->ops->run(job);
         (void)pthread_mutex_lock(&p->mutex);
         bool in_time = job->state == JOB_RUNNING;
         if (in_time) {
@@ -49,19 +49,20 @@ static void *worker(void *arg) {
             p->finishing++;
         }
         (void)pthread_mutex_unlock(&p->mutex);
-        p->ops->finished(job, in_time);
+        job->ops->finished(job, in_time);
         note_finished(p, in_time);
+        if (p->has_room != NULL)
+            p->has_room(p->has_room_ctx);
     }
     return NULL;
 }
 
-enum err_code pool_start(struct pool *p, const struct http_pool_options *options, const struct pool_ops *ops,
-                         struct gauge *depth, struct err *err) {
+enum err_code pool_start(struct pool *p, const struct http_pool_options *options, struct gauge *depth,
+                         struct err *err) {
     unsigned threads = options->threads ? options->threads : 1;
     p->threads = calloc(threads, sizeof *p->threads);
     if (p->threads == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %u workers", threads);
-    p->ops = ops;
     p->depth = depth;
     p->queue = options->queue;
     p->idle = threads; /* also those that have not come up yet */
@@ -79,11 +80,12 @@ enum err_code pool_start(struct pool *p, const struct http_pool_options *options
                        : err_set(err, ERR_UNAVAILABLE, "cannot start a worker: %s", strerror(failed));
 }
 
-bool pool_push(struct pool *p, struct pool_job *job) {
+static bool push(struct pool *p, struct pool_job *job, unsigned queue) {
     (void)pthread_mutex_lock(&p->mutex);
-    bool taken = !p->closed && p->waiting_len < p->queue + p->idle;
+    bool taken = !p->closed && p->waiting_len < queue + p->idle;
     if (taken) {
-        p->ops->accepted(job);
+        if (job->ops->accepted != NULL)
+            job->ops->accepted(job);
         job->state = JOB_WAITING;
         job->has_run = false;
         job->next = NULL;
@@ -99,6 +101,9 @@ bool pool_push(struct pool *p, struct pool_job *job) {
     (void)pthread_mutex_unlock(&p->mutex);
     return taken;
 }
+
+bool pool_push(struct pool *p, struct pool_job *job) { return push(p, job, p->queue); }
+bool pool_push_patient(struct pool *p, struct pool_job *job) { return push(p, job, p->queue / 2); }
 
 void pool_expire(struct pool *p, int64_t now_ms) {
     struct pool_job *expired = NULL;
@@ -117,7 +122,7 @@ void pool_expire(struct pool *p, int64_t now_ms) {
     (void)pthread_mutex_unlock(&p->mutex);
     for (struct pool_job *next; expired != NULL; expired = next) {
         next = expired->next;
-        p->ops->expired(expired, expired->has_run);
+        expired->ops->expired(expired, expired->has_run);
     }
 }
 

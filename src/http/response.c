@@ -2,6 +2,7 @@
 
 #include "http/cookie.h"
 #include "http/message.h"
+#include "http/stream.h"
 
 enum { SET_COOKIE_MAX = 8192 };
 
@@ -13,8 +14,24 @@ void response_init(struct http_response *res, const struct http_request *req) {
     res->header_count = 0;
     res->body = STR("");
     res->body_is_static = true;
+    res->stream = NULL;
+    res->stream_ops = NULL;
     res->failed = false;
     res->moves = false;
+}
+
+void response_drop_stream(struct http_response *res) {
+    if (res->stream != NULL)
+        stream_unref(res->stream);
+    else if (res->stream_ops != NULL)
+        res->stream_ops->close(res->stream_ctx);
+    res->stream = NULL;
+    res->stream_ops = NULL;
+}
+
+void response_reset(struct http_response *res, const struct http_request *req) {
+    response_drop_stream(res);
+    response_init(res, req);
 }
 
 void http_move(struct http_response *res, enum http_run run) {
@@ -82,6 +99,7 @@ void http_add_header(struct http_response *res, const char *name, struct str val
 }
 
 void http_body_static(struct http_response *res, const char *content_type, struct str body) {
+    response_drop_stream(res);
     http_set_header(res, "Content-Type", str_of(content_type));
     res->body = body;
     res->body_is_static = true;
@@ -95,6 +113,19 @@ void http_body(struct http_response *res, const char *content_type, struct str b
     }
     http_body_static(res, content_type, copy);
     res->body_is_static = false;
+}
+
+void http_body_stream(struct http_response *res, const char *content_type, const struct http_stream_ops *ops,
+                      void *ctx, struct http_stream **ret_stream) {
+    http_body_static(res, content_type, STR(""));
+    res->body_is_static = false;
+    res->stream = stream_new(ops, ctx);
+    res->stream_ops =
+        ops; /* closed with the response also when there is no stream: the handler still needs ctx */
+    res->stream_ctx = ctx;
+    res->failed = res->failed || res->stream == NULL;
+    if (ret_stream != NULL)
+        *ret_stream = res->stream;
 }
 
 void http_redirect(struct http_response *res, unsigned status, struct str location) {

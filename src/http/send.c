@@ -21,19 +21,50 @@ static void prepared_free(struct snapshot *s) {
     free(p);
 }
 
-static struct MHD_Response *build(const struct http_response *res, struct str body,
-                                  enum MHD_ResponseMemoryMode mode) {
-    union { /* MHD does not write to it, but its parameter has no const */
-        const char *in;
-        void *out;
-    } bytes = { .in = body.len > 0 ? body.ptr : "" };
-    struct MHD_Response *response = MHD_create_response_from_buffer(body.len, bytes.out, mode);
-    if (response == NULL)
-        return NULL;
+static void add_headers(struct MHD_Response *response, const struct http_response *res) {
     for (size_t i = 0; i < res->header_count; i++)
         if (MHD_add_response_header(response, res->headers[i].name, res->headers[i].value.ptr) != MHD_YES)
             log_warn(res->log, res->request_id, "response_header_dropped",
                      KV("header", res->headers[i].name));
+}
+
+static struct MHD_Response *build(const struct http_response *res, struct str body) {
+    union { /* MHD does not write to it, but its parameter has no const */
+        const char *in;
+        void *out;
+    } bytes = { .in = body.len > 0 ? body.ptr : "" };
+    struct MHD_Response *response = MHD_create_response_from_buffer(body.len, bytes.out,
+                                                                    MHD_RESPMEM_PERSISTENT);
+    if (response != NULL)
+        add_headers(response, res);
+    return response;
+}
+
+static ssize_t no_body(void *cls, uint64_t position, char *out, size_t max) {
+    (void)cls;
+    (void)position;
+    (void)out;
+    (void)max;
+    return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* To HEAD, too, nothing is said of the length. MHD 0.9.75 sends a last chunk after the head if it may use chunks there. */
+static struct MHD_Response *build_stream_head(const struct http_response *res) {
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, no_body, NULL,
+                                                                      NULL);
+    if (response == NULL)
+        return NULL;
+    (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    add_headers(response, res);
+    return response;
+}
+
+/* With chunks, MHD reads into the connection's memory, else into the response's. */
+static struct MHD_Response *build_stream(const struct exchange *ex) {
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, ex->is_http10 ? HTTP_STREAM_PIECE : 1, stream_read, ex->res.stream, NULL);
+    if (response != NULL)
+        add_headers(response, &ex->res);
     return response;
 }
 
@@ -69,7 +100,7 @@ static struct prepared *prepare(const struct http_response *res) {
             p->headers[i].value = arena_str(p->arena, res->headers[i].value);
         }
         if (!arena_failed(p->arena))
-            p->response = build(res, p->body, MHD_RESPMEM_PERSISTENT);
+            p->response = build(res, p->body);
     }
     if (p->response == NULL) {
         prepared_free(&p->snapshot);
@@ -103,6 +134,20 @@ static bool send_prepared(struct exchange *ex, enum MHD_Result *ret) {
     return true;
 }
 
+/* The bytes live at least as long as the exchange, and MHD is done with them when it ends. */
+static struct MHD_Response *build_any(struct exchange *ex) {
+    struct http_response *res = &ex->res;
+    bool has_body = res->status != 204 && res->status != 304 && res->status >= 200;
+    if (res->stream == NULL || !has_body) {
+        response_drop_stream(res);
+        return build(res, has_body ? res->body : STR(""));
+    }
+    if (ex->req.method != HTTP_HEAD)
+        return build_stream(ex);
+    response_drop_stream(res);
+    return build_stream_head(res);
+}
+
 bool send_response(struct exchange *ex) {
     struct http_server *s = ex->server;
     struct http_response *res = &ex->res;
@@ -119,9 +164,7 @@ bool send_response(struct exchange *ex) {
         return queued == MHD_YES;
     if (is_stopping)
         response_default_header(res, "Connection", STR("close"));
-    bool has_body = res->status != 204 && res->status != 304 && res->status >= 200;
-    /* The bytes live at least as long as the exchange, and MHD is done with them when it ends. */
-    struct MHD_Response *response = build(res, has_body ? res->body : STR(""), MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = build_any(ex);
     if (response == NULL)
         return false;
     queued = MHD_queue_response(ex->mhd, res->status, response);

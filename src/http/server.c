@@ -77,12 +77,15 @@ static enum err_code add_metrics(struct http_server *s, struct err *err) {
                                                            "Requests answered, by route and status class.");
         }
         (void)snprintf(labels, sizeof labels, "route=\"%s\"", name ? name : "other");
-        s->routes[i].latency = metrics_histogram(m, "http_request_seconds", labels,
-                                                 "From the end of a request's head to its last byte sent.");
+        s->routes[i].latency = metrics_histogram(
+            m, "http_request_seconds", labels,
+            "From the end of a request's head to its last byte sent, or a stream's first.");
     }
     s->in_flight = metrics_gauge(m, "http_requests_in_flight", "", "Requests being received or answered.");
     s->queue_full = metrics_counter(m, "http_queue_full_total", "",
                                     "Requests refused because a worker queue was full.");
+    s->streams.open = metrics_gauge(m, "http_streams", "",
+                                    "Answers being made while they are sent: watches.");
     s->connections.open = metrics_gauge(m, "http_connections", "", "Open connections.");
     s->connections.refused = metrics_counter(m, "http_connections_refused_total", "",
                                              "Connections over the limit of one address.");
@@ -121,6 +124,7 @@ static void *sweep(void *arg) {
         (void)pthread_mutex_unlock(&s->mutex);
         int64_t now_ms = clock_mono_ms(s->options.clock);
         connections_sweep(&s->connections, now_ms);
+        streams_tick(s);
         pool_expire(&s->work, now_ms);
         pool_expire(&s->login, now_ms);
         if (s->directory.threads != NULL)
@@ -159,7 +163,7 @@ static enum err_code init_sync(struct http_server *s, struct err *err) {
 
 static enum err_code build(struct http_server *s, const struct http_tls *tls, struct err *err) {
     enum err_code rc = init_sync(s, err);
-    if (rc != ERR_OK || (rc = read_options(s, err)) != ERR_OK)
+    if (rc != ERR_OK || (rc = streams_init(s, err)) != ERR_OK || (rc = read_options(s, err)) != ERR_OK)
         return rc;
     random_bytes(s->options.random, s->id_key, sizeof s->id_key);
     if ((rc = router_new(s->options.route_tables, &s->router, err)) != ERR_OK)
@@ -197,13 +201,13 @@ enum err_code http_server_new(const struct http_options *options, const struct h
 enum err_code http_server_start(struct http_server *s, struct err *err) {
     struct metrics *m = s->options.metrics;
     static const char help[] = "Requests waiting for a worker.";
-    enum err_code rc = pool_start(&s->work, &s->options.work, &exchange_pool_ops,
+    enum err_code rc = pool_start(&s->work, &s->options.work,
                                   metrics_gauge(m, "http_queue_depth", "pool=\"work\"", help), err);
     if (rc == ERR_OK)
-        rc = pool_start(&s->login, &s->options.login, &exchange_pool_ops,
+        rc = pool_start(&s->login, &s->options.login,
                         metrics_gauge(m, "http_queue_depth", "pool=\"login\"", help), err);
     if (rc == ERR_OK && s->options.directory.threads > 0)
-        rc = pool_start(&s->directory, &s->options.directory, &exchange_pool_ops,
+        rc = pool_start(&s->directory, &s->options.directory,
                         metrics_gauge(m, "http_queue_depth", "pool=\"directory\"", help), err);
     if (rc != ERR_OK)
         return rc;
@@ -237,7 +241,7 @@ static void drain(struct http_server *s, int64_t drain_ms) {
     (void)pthread_mutex_unlock(&s->mutex);
 }
 
-/* MHD must not be stopped while a connection is suspended, so the pools give theirs up first; their workers may still
+/* MHD must not be stopped while a connection is suspended, so streams and pools give theirs up first; workers may still
  * be running handlers, whose answers go nowhere. */
 void http_server_stop(struct http_server *s, int64_t drain_ms) {
     if (atomic_exchange(&s->is_stopping, true))
@@ -247,11 +251,16 @@ void http_server_stop(struct http_server *s, int64_t drain_ms) {
     if (s->listen_fd >= 0)
         (void)close(s->listen_fd);
     s->listen_fd = -1;
-    if (s->daemon != NULL)
+    if (s->daemon != NULL) {
+        streams_stop(s);
         drain(s, drain_ms);
+        streams_close(s);
+    }
     pool_close(&s->work);
     pool_close(&s->login);
     pool_close(&s->directory);
+    if (s->daemon != NULL)
+        streams_wait(s);
     end_sweeper(s);
     if (s->daemon != NULL)
         MHD_stop_daemon(s->daemon);
@@ -274,6 +283,7 @@ void http_server_free(struct http_server *s) {
     snapshot_swap(&s->tls, NULL);
     if (s->has_mutex) {
         connections_done(&s->connections);
+        streams_done(s);
         (void)pthread_cond_destroy(&s->changed);
         (void)pthread_mutex_destroy(&s->mutex);
     }
