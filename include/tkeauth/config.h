@@ -105,6 +105,8 @@ MUST_CHECK enum err_code cfg_decode(struct arena *a, const struct cfg_node *n, c
 /* As YAML that cfg_decode reads back to the same values, with a comment above each key; keys without a value are commented out.
  * Secrets are "***", and so is, in the tree of a CFG_NODE, what log_is_sensitive() says. `indent` is in blanks. */
 void cfg_print(const struct cfg_field *fields, const void *values, int indent, struct strbuf *out);
+/* The tree as JSON, without its secrets: "***" stands for what log_is_sensitive() says. */
+void cfg_node_print_json(const struct cfg_node *n, struct strbuf *out);
 /* Adds a warning for each CFG_NO_RELOAD key whose value differs: it takes effect at the next start. */
 void cfg_reload_warnings(const struct cfg_field *fields, const void *running, const void *next,
                          struct cfg_problems *problems);

@@ -180,6 +180,7 @@ struct str object_name(const json_t *object);
 struct str object_namespace(const json_t *object);
 struct str object_tenant(const struct kind *k, const json_t *object);
 bool object_is_deleting(const json_t *object);
+bool object_is_mirror(const json_t *object); /* of what the configuration file says */
 /* The value at "spec.statement.effect"; NULL: absent. Dots separate; no list indexes. */
 const json_t *object_at(const json_t *object, const char *path);
 struct str object_str_at(const json_t *object, const char *path); /* STR_NULL: absent or no string */
@@ -307,6 +308,7 @@ struct resource_delete {
     struct str uid;   /* precondition; STR_NULL: none */
     int64_t revision; /* precondition; 0: none */
     bool dry_run;
+    bool from_configuration; /* also the mirror of something the configuration file says */
     bool at_once; /* skip the visible first phase: removes it and all that follows in one transaction */
 };
 /* The first phase marks an object with finalizers (deletionTimestamp, phase) and takes its rules away; the second is
@@ -338,6 +340,8 @@ MUST_CHECK enum err_code resource_set_password_hash(struct store *s, struct str 
                                                     struct str hash, struct err *err);
 /* What APISigningKey secrets are sealed for. */
 #define API_SIGNING_KEY_PURPOSE "api-signing-key"
+/* The one that signs new API keys. */
+#define API_SIGNING_KEY_NAME "default-api-signing-key"
 struct identity_provider {
     struct str id, name, type;
     struct str config; /* JSON, with its passwords; in `a`, which wipes it */

@@ -112,6 +112,19 @@ enum err_code json_parse(struct str in, json_t **ret, struct err *err) {
     return ERR_OK;
 }
 
+static void release(void *value) { json_decref(value); }
+
+enum err_code json_parse_in(struct arena *a, struct str in, json_t **ret, struct err *err) {
+    json_t *value = NULL;
+    enum err_code rc = json_parse(in, &value, err);
+    if (rc != ERR_OK)
+        return rc;
+    if (!arena_defer(a, release, value))
+        return err_set(err, ERR_NOMEM, "JSON");
+    *ret = value;
+    return ERR_OK;
+}
+
 char *json_print(const json_t *value) { return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY); }
 
 struct str json_get_str(const json_t *object, const char *key) {

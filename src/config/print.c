@@ -63,6 +63,47 @@ static void add_node(struct strbuf *out, const struct cfg_node *n, bool hidden) 
     }
 }
 
+/* ---- JSON ---- */
+
+/* What is no text in YAML and in JSON. */
+static bool is_json_word(const struct cfg_node *n) {
+    struct str s = cfg_node_str(n);
+    struct err ignored;
+    int64_t number;
+    if (n->quoted)
+        return false;
+    if (str_eq(s, STR("true")) || str_eq(s, STR("false")))
+        return true;
+    return parse_i64(s, 0, INT64_MAX, &number, &ignored) == ERR_OK && (s.len == 1 || s.ptr[0] != '0');
+}
+
+static void add_json(struct strbuf *out, const struct cfg_node *n, bool hidden) {
+    hidden = hidden || (n->key != NULL && log_is_sensitive(str_of(n->key)));
+    if (n->kind == CFG_NULL) {
+        strbuf_add(out, STR("null"));
+    } else if (n->kind == CFG_SCALAR) {
+        if (hidden || !is_json_word(n))
+            json_add_string(out, hidden ? STR("***") : cfg_node_str(n));
+        else
+            strbuf_add(out, cfg_node_str(n));
+    } else {
+        bool is_map = n->kind == CFG_MAP;
+        strbuf_addc(out, is_map ? '{' : '[');
+        for (const struct cfg_node *child = n->first; child != NULL; child = child->next) {
+            if (child != n->first)
+                strbuf_addc(out, ',');
+            if (is_map) {
+                json_add_string(out, str_of(child->key));
+                strbuf_addc(out, ':');
+            }
+            add_json(out, child, hidden);
+        }
+        strbuf_addc(out, is_map ? '}' : ']');
+    }
+}
+
+void cfg_node_print_json(const struct cfg_node *n, struct strbuf *out) { add_json(out, n, false); }
+
 /* False: there is nothing to show. */
 static bool has_value(const struct cfg_field *f, const void *value) {
     switch (f->type) {

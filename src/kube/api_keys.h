@@ -7,5 +7,3 @@ kube_handler
     api_key_password; /* POST apikeys/{any}/password: for a local identity that shows its password; without other credentials */
 kube_handler api_key_create; /* POST apikeys: a ready-made key */
 
-/* The key pair of this name is made if there is none: at the daemon's first start. */
-#define API_SIGNING_KEY_NAME "default-api-signing-key"

@@ -8,7 +8,6 @@
 #define IDP_FINALIZER RESOURCE_GROUP "/tenant"
 
 bool idp_key_is_secret(const char *key);
-bool idp_is_from_configuration(const json_t *object);
 /* {"bindPW":"..."}; empty for no secret. The caller owns *ret. */
 MUST_CHECK enum err_code idp_open_secrets(const struct keyring *keyring, struct str sealed, json_t **ret,
                                           struct err *err);

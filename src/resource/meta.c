@@ -218,6 +218,22 @@ static void set_name(const struct resource_env *env, const struct kind *k, const
     take(meta, given, "generateName");
 }
 
+/* What marks an object as a mirror of the configuration is not for clients to write or to take away. */
+static void keep_marks(json_t *meta, const json_t *old) {
+    static const char *const marks[] = { RESOURCE_SOURCE_ANNOTATION, RESOURCE_SOURCE_HASH_ANNOTATION };
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        json_t *annotations = json_object_get(meta, "annotations");
+        const json_t *was = json_object_get(json_object_get(old, "annotations"), marks[i]);
+        (void)json_object_del(annotations, marks[i]);
+        if (json_is_string(was)) {
+            if (annotations == NULL)
+                (void)json_object_set_new(meta, "annotations", json_object());
+            (void)json_object_set_new(json_object_get(meta, "annotations"), marks[i], json_deep_copy(was));
+        } else if (annotations != NULL && json_object_size(annotations) == 0)
+            (void)json_object_del(meta, "annotations");
+    }
+}
+
 json_t *meta_build(const struct resource_env *env, const struct kind *k, const json_t *given,
                    const json_t *old, const struct resource_options *o, struct refusal *r) {
     static const char *const servers[] = { "uid", "creationTimestamp", "deletionTimestamp", "managedFields" };
@@ -242,6 +258,8 @@ json_t *meta_build(const struct resource_env *env, const struct kind *k, const j
         (void)json_object_set_new(meta, "creationTimestamp", now_text(env->clock));
     take(meta, given, "labels");
     take(meta, given, "annotations");
+    if (!o->from_configuration)
+        keep_marks(meta, old);
     take(meta, given, "ownerReferences");
     take(meta, given, "finalizers");
     return meta;

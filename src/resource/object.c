@@ -73,3 +73,8 @@ void object_print(const struct kind *k, struct str body, int64_t revision, struc
     else
         out->failed = true;
 }
+
+bool object_is_mirror(const json_t *object) {
+    const json_t *annotations = json_object_get(object_metadata(object), "annotations");
+    return str_eq(json_get_str(annotations, RESOURCE_SOURCE_ANNOTATION), STR("configuration"));
+}

@@ -6,19 +6,6 @@
 #include "resource/rule.h"
 #include "resource/write.h"
 
-/* Parses and hands the value to the arena, which its strings then live as long as. */
-static void forget_json(void *p) { json_decref(p); }
-
-static enum err_code parse_in(struct arena *a, struct str body, json_t **ret, struct err *err) {
-    json_t *object = NULL;
-    enum err_code rc = json_parse(body, &object, err);
-    if (rc == ERR_OK && !arena_defer(a, forget_json, object))
-        return err_set(err, ERR_NOMEM, "an object");
-    if (rc == ERR_OK)
-        *ret = object;
-    return rc;
-}
-
 static struct str_list strings_of(struct arena *a, const json_t *list) {
     struct str_list out = { .items = arena_array(a, json_array_size(list) + 1, sizeof(struct str)) };
     for (size_t i = 0; out.items != NULL && i < json_array_size(list); i++)
@@ -33,15 +20,10 @@ static int64_t time_at(const json_t *object, const char *path) {
     return text.len > 0 && time_parse_rfc3339(text, &seconds, &ignored) == ERR_OK ? seconds : 0;
 }
 
-bool idp_is_from_configuration(const json_t *object) {
-    const json_t *annotations = json_object_get(object_metadata(object), "annotations");
-    return str_eq(json_get_str(annotations, RESOURCE_SOURCE_ANNOTATION), STR("configuration"));
-}
-
 enum err_code resource_local_user(struct arena *a, const struct store_object *o, struct local_user *ret,
                                   struct err *err) {
     json_t *object = NULL;
-    enum err_code rc = parse_in(a, o->body, &object, err);
+    enum err_code rc = json_parse_in(a, o->body, &object, err);
     if (rc != ERR_OK)
         return rc;
     *ret = (struct local_user) {
@@ -83,6 +65,7 @@ enum err_code client_of_object(struct arena *a, const json_t *object, struct str
         .require_pkce = json_is_true(object_at(object, "spec.require_pkce")),
         .id_token_ttl_s = json_get_i64(json_object_get(object, "spec"), "id_token_ttl_s", 0),
         .access_token_ttl_s = json_get_i64(json_object_get(object, "spec"), "access_token_ttl_s", 0),
+        .is_static = object_is_mirror(object),
     };
     if (secret.len == CLIENT_SECRET_HASH_SIZE) {
         ret->has_secret = true;
@@ -98,7 +81,7 @@ enum err_code client_of_object(struct arena *a, const json_t *object, struct str
 enum err_code resource_client(struct arena *a, const struct store_object *o, struct client *ret,
                               struct err *err) {
     json_t *object = NULL;
-    enum err_code rc = parse_in(a, o->body, &object, err);
+    enum err_code rc = json_parse_in(a, o->body, &object, err);
     return rc == ERR_OK ? client_of_object(a, object, o->secret, ret, err) : rc;
 }
 
@@ -135,14 +118,14 @@ enum err_code resource_identity_provider(struct arena *a, const struct keyring *
                                          const struct store_object *o, struct identity_provider *ret,
                                          struct err *err) {
     json_t *object = NULL;
-    enum err_code rc = parse_in(a, o->body, &object, err);
+    enum err_code rc = json_parse_in(a, o->body, &object, err);
     if (rc != ERR_OK)
         return rc;
     struct identity_provider p = { .id = object_name(object),
                                    .name = object_str_at(object, "spec.name"),
                                    .type = object_str_at(object, "spec.type"),
                                    .administrators = strings_of(a, object_at(object, "spec.administrators")),
-                                   .from_configuration = idp_is_from_configuration(object),
+                                   .from_configuration = object_is_mirror(object),
                                    .is_deleting = object_is_deleting(object),
                                    .revision = o->revision };
     rc = whole_config(a, keyring, object, o->secret, &p.config, err);
@@ -154,7 +137,7 @@ enum err_code resource_identity_provider(struct arena *a, const struct keyring *
 enum err_code resource_api_key(struct arena *a, struct str body, struct api_key *ret, struct err *err) {
     json_t *object = NULL;
     AUTO(strbuf_done) struct strbuf digest = STRBUF(64);
-    enum err_code rc = parse_in(a, body, &object, err);
+    enum err_code rc = json_parse_in(a, body, &object, err);
     if (rc == ERR_OK)
         rc = hex_decode(object_str_at(object, "spec.sha256"), &digest, err);
     if (rc != ERR_OK)

@@ -529,6 +529,11 @@ static enum err_code remove_once(struct writing *x, struct str name, const struc
     if (rc != ERR_OK)
         return rc;
     const struct kind *k = x->w.kind;
+    if (object_is_mirror(x->w.old) && !d->from_configuration)
+        return refuse(x->r, 403, "Forbidden",
+                      "%s." RESOURCE_GROUP
+                      " \"%.*s\" is forbidden: it is in the configuration of the server; remove it there",
+                      k->plural, STR_FMT(object_name(x->w.old)));
     x->w.object = json_deep_copy(x->w.old);
     if (x->w.object == NULL)
         return err_set(err, ERR_NOMEM, "an object");

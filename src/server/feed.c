@@ -15,7 +15,6 @@ struct feed {
     int64_t revision;
     struct gauge *rules;
     struct counter *refused;
-    _Atomic int64_t snapshot_revision;
 };
 
 /* One page of changes under way. */
@@ -110,10 +109,8 @@ static void page_done(struct page *p) {
 }
 
 static void tell(struct feed *f, const struct page *p) {
-    if (p->snapshot) {
-        atomic_store(&f->snapshot_revision, p->snapshot_revision);
-        f->options.snapshot_changed(f->options.ctx);
-    }
+    if (p->snapshot)
+        f->options.snapshot_changed(f->options.ctx, p->snapshot_revision);
     if (p->controller && f->controller != NULL)
         controller_changed(f->controller);
 }
@@ -260,5 +257,3 @@ int64_t feed_revision(struct feed *f) {
     (void)pthread_mutex_unlock(&f->mutex);
     return revision;
 }
-
-int64_t feed_snapshot_revision(struct feed *f) { return atomic_load(&f->snapshot_revision); }

@@ -14,7 +14,7 @@ struct feed_options {
     struct log *log;
     struct metrics *metrics;
     /* Tenants or clients have changed: the server's snapshot must be built anew. Any thread; must not block. */
-    void (*snapshot_changed)(void *ctx);
+    void (*snapshot_changed)(void *ctx, int64_t revision);
     void *ctx;
 };
 /* Loads everything and then listens to the store. */
@@ -25,7 +25,5 @@ void feed_free(struct feed *f);
 void feed_connect(struct feed *f, struct kube_hub *hub, struct controller *controller);
 /* The revision everything has been brought up to. */
 int64_t feed_revision(struct feed *f);
-/* The last revision at which tenants or clients changed. */
-int64_t feed_snapshot_revision(struct feed *f);
 /* What other processes have written meanwhile; cheap when it is nothing. */
 void feed_pump(struct feed *f);

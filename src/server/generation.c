@@ -17,6 +17,7 @@ void generation_unref(struct generation *g) {
         connector_close(g->connectors[i]);
     web_free(g->web);
     authz_free(g->authz);
+    authenticators_free(g->authenticators);
     arena_free(g->arena);
     free(g);
 }
@@ -46,13 +47,12 @@ static bool has_connector(const struct generation *g, const char *id) {
 /* TKEStack's first tenant: auth.init_tenant_type tke or ldap, with ldap_config_file. */
 static enum err_code open_init_tenant(struct generation *g, struct cfg_problems *problems, struct err *err) {
     const struct config *c = g->config;
-    const struct cfg_node *node = NULL;
     const char *type = c->auth.init_tenant_type, *id = c->auth.init_tenant_id;
     if (type == NULL || id == NULL || has_connector(g, id))
         return ERR_OK;
     if (str_eq(str_of(type), STR("ldap"))) {
-        enum err_code rc = cfg_parse_file(g->arena, c->auth.ldap_config_file, &node, problems, err);
-        return rc == ERR_OK ? open_one(g, "ldap", id, NULL, node, problems, err) : rc;
+        enum err_code rc = cfg_parse_file(g->arena, c->auth.ldap_config_file, &g->init_config, problems, err);
+        return rc == ERR_OK ? open_one(g, "ldap", id, NULL, g->init_config, problems, err) : rc;
     }
     return open_one(g, "local", id, NULL, NULL, problems, err);
 }
@@ -94,11 +94,41 @@ static enum err_code open_authz(struct generation *g, const struct server_parts 
     enum err_code rc = authz_options_from_config(g->arena, g->config, &options, err);
     if (rc != ERR_OK)
         return rc;
+    if (parts->enforcer != NULL) { /* it has the policy file's rules among others, and its model is in force until a restart */
+        options.enforcer = parts->enforcer;
+        options.files.model = options.files.policy = NULL;
+    }
     options.clock = parts->clock;
     options.random = parts->random;
     options.log = parts->log;
     options.metrics = parts->metrics;
     return authz_new(&options, &g->authz, err);
+}
+
+static enum err_code open_authenticators(struct generation *g, const struct server_parts *parts, struct err *err) {
+    const struct config *c = g->config;
+    const struct cfg_strings *groups = &c->authentication.privileged_groups;
+    const struct authenticators_options options = {
+        .client_ca_file = c->authentication.client_ca_file,
+        .token_auth_file = c->authentication.token_auth_file,
+        .requestheader = { .client_ca_file = c->authentication.requestheader.client_ca_file,
+                           .allowed_names = c->authentication.requestheader.allowed_names.items,
+                           .allowed_name_count = c->authentication.requestheader.allowed_names.len,
+                           .username_headers = c->authentication.requestheader.username_headers.items,
+                           .username_header_count = c->authentication.requestheader.username_headers.len,
+                           .group_headers = c->authentication.requestheader.group_headers.items,
+                           .group_header_count = c->authentication.requestheader.group_headers.len,
+                           .extra_headers_prefix = c->authentication.requestheader.extra_headers_prefix.items,
+                           .extra_headers_prefix_count = c->authentication.requestheader.extra_headers_prefix.len },
+        .random = parts->random,
+    };
+    struct str *copy = arena_array(g->arena, groups->len + 1, sizeof *copy);
+    if (copy == NULL)
+        return err_set(err, ERR_NOMEM, "privileged groups");
+    for (size_t i = 0; i < groups->len; i++)
+        copy[i] = str_of(groups->items[i]);
+    g->privileged_groups = copy;
+    return authenticators_new(&options, &g->authenticators, err);
 }
 
 /* Where the configuration's users log in: dex's connector "local", or TKEStack's first tenant. */
@@ -130,6 +160,8 @@ static enum err_code fill(struct generation *g, const char *path, const struct s
     rc = open_connectors(g, problems, err);
     if (rc == ERR_OK)
         rc = open_web(g, err);
+    if (rc == ERR_OK)
+        rc = open_authenticators(g, parts, err);
     return rc == ERR_OK ? open_authz(g, parts, err) : rc;
 }
 

@@ -1,6 +1,7 @@
 /* What one reading of the configuration gives: connectors, pages, static clients and users. Shared by all snapshots that are built
  * while this configuration is in force, and gone with the last of them. */
 #pragma once
+#include "tkeauth/authn.h"
 #include "tkeauth/authz.h"
 #include "tkeauth/config.h"
 #include "tkeauth/connector.h"
@@ -14,6 +15,7 @@ struct server_parts {
     const struct random *random;
     struct log *log;
     struct metrics *metrics;
+    struct enforcer *enforcer; /* the rules in force; NULL (a check of a configuration): those of the policy file */
 };
 
 struct generation {
@@ -23,11 +25,14 @@ struct generation {
     struct str issuer;
     struct connector_env env;
     struct connector **connectors;
+    const struct cfg_node *init_config; /* of TKEStack's first tenant; NULL: it has none */
     size_t connector_count;
     struct client *static_clients;
     size_t static_client_count;
     struct web *web;
     struct authz *authz; /* the reviews: rules, access, external authorizer */
+    struct authenticators *authenticators;
+    const struct str *privileged_groups;
 };
 
 /* Reads and checks `path`; on ERR_INVALID `problems` says why. Contacts nobody. One reference, the caller's. */

@@ -124,8 +124,10 @@ static enum err_code put_spec(void *ctx, json_t *object, struct refusal *r, stru
     (void)r;
     (void)err;
     (void)json_object_set_new(object, "spec", json_deep_copy(json_object_get(n->object, "spec")));
-    (void)json_object_set_new(json_object_get(object, "metadata"), "annotations",
-                              json_deep_copy(json_object_get(object_metadata(n->object), "annotations")));
+    json_t *meta = json_object_get(object, "metadata");
+    if (json_object_get(meta, "annotations") == NULL)
+        (void)json_object_set_new(meta, "annotations", json_object());
+    (void)json_object_update(json_object_get(meta, "annotations"), json_object_get(object_metadata(n->object), "annotations"));
     return ERR_OK;
 }
 
@@ -166,7 +168,7 @@ static void mirror_one(struct mirroring *m, struct str name, json_t *spec, struc
 
 static void remove_others(struct mirroring *m) {
     for (size_t i = 0; i < m->len; i++) {
-        const struct resource_delete d = { .at_once = true };
+        const struct resource_delete d = { .at_once = true, .from_configuration = true };
         struct refusal r = { .arena = m->arena };
         struct err err = { 0 };
         json_t *gone = NULL;

@@ -2,8 +2,11 @@
 #include "tkeauth/server.h"
 
 #include "server/first_admin.h"
-#include "server/health.h"
+#include "server/listeners.h"
+#include "server/mirror.h"
 #include "server/notify.h"
+#include "server/objects.h"
+#include "server/settle.h"
 #include "server/signing_keys.h"
 #include "server/snapshot.h"
 #include "server/state.h"
@@ -35,17 +38,16 @@ struct server {
     struct generation *generation;
     struct snapshot_cell current;
     struct retired_snapshots retired;
-    struct http_server *main_http, *telemetry_http;
+    struct objects *objects;
+    struct listeners listeners;
     struct cfg_watch *watch;
     struct arena *tls_arena;
     struct tls_files tls_files;
-    char *hsts_host;
     int signal_fd, audit_fd;
-    int64_t clients_revision, keys_revision;
+    int64_t keys_revision;
     int64_t last_rotation_s, last_expiry_s, last_renewal_s;
     struct promise told_max_age, told_lifetime; /* what caches and token holders were told */
     bool stopping, reload_again;
-    const struct route *main_routes[8];
 };
 
 /* ---- requests take the snapshot ---- */
@@ -67,7 +69,27 @@ static struct server_parts parts_of(const struct server *s) {
                                    .clock = clock_system(),
                                    .random = random_system(),
                                    .log = s->state.log,
-                                   .metrics = s->metrics };
+                                   .metrics = s->metrics,
+                                   .enforcer = s->objects ? objects_enforcer(s->objects) : NULL };
+}
+
+/* ---- what controllers ask for: the connector of a tenant, for as long as they need it ---- */
+
+static struct connector *acquire_connector(void *ctx, struct str tenant, void **ret_hold) {
+    struct server *s = ctx;
+    struct snapshot *held = snapshot_acquire(&s->current);
+    const struct server_snapshot *now = (const struct server_snapshot *)(const void *)held;
+    struct tenant *t = now != NULL ? tenants_find_id(&now->tenants, tenant) : NULL;
+    struct connector *c = t != NULL ? t->connector : NULL;
+    *ret_hold = c != NULL ? tenant_ref(t) : NULL;
+    if (held != NULL)
+        snapshot_release(&s->current, held);
+    return c;
+}
+
+static void release_connector(void *ctx, void *hold) {
+    (void)ctx;
+    tenant_unref(hold);
 }
 
 /* A key stays published until the last token it signed has expired: the longest any client's tokens live. */
@@ -95,10 +117,8 @@ static struct signing_keys signing_keys_of(struct server *s) {
     return keys;
 }
 
-static void remember_revisions(struct server *s) {
+static void remember_revision(struct server *s) {
     struct err err;
-    if (store_kind_revision(s->state.store, STR("clients"), &s->clients_revision, &err) != ERR_OK)
-        s->clients_revision = -1;
     if (store_kind_revision(s->state.store, STR("signingkeys"), &s->keys_revision, &err) != ERR_OK)
         s->keys_revision = -1;
 }
@@ -108,18 +128,25 @@ static enum err_code rebuild(struct server *s, struct err *err) {
     struct server_snapshot *next = NULL;
     const struct signing_keys signing = signing_keys_of(s);
     const struct server_parts parts = parts_of(s);
-    remember_revisions(s); /* before reading: a change in between is seen again, never missed */
+    remember_revision(s); /* before reading: a change in between is seen again, never missed */
     enum err_code rc = signing_keys_load(&signing, &keys, err);
     if (rc != ERR_OK)
         return rc;
+    struct snapshot *held = snapshot_acquire(&s->current);
+    const struct server_snapshot *before = (const struct server_snapshot *)(const void *)held;
     const struct snapshot_inputs in = { .parts = &parts,
                                         .keyring = s->state.keyring,
                                         .throttle = s->throttle,
                                         .rotation = signing.policy,
                                         .keys = keys,
                                         .generation = s->generation,
-                                        .retired = &s->retired };
+                                        .retired = &s->retired,
+                                        .before = before != NULL ? &before->tenants : NULL,
+                                        .tenant_env = objects_connector_env(s->objects),
+                                        .kube = objects_kube(s->objects) };
     rc = server_snapshot_new(&in, &next, err);
+    if (held != NULL)
+        snapshot_release(&s->current, held);
     if (rc == ERR_OK)
         snapshot_swap(&s->current, &next->oidc.snapshot);
     return rc;
@@ -176,80 +203,6 @@ static enum err_code start_throttle(struct server *s, const struct config *c, st
     return throttle_new(&options, &s->throttle, err);
 }
 
-static struct http_options http_options_of(struct server *s, const struct config *c) {
-    return (struct http_options) {
-        .address = c->secure_serving.bind_address,
-        .port = (unsigned)c->secure_serving.port,
-        .threads = (unsigned)c->limits.threads,
-        .work = { (unsigned)c->limits.work.threads, (unsigned)c->limits.work.queue },
-        .login = { (unsigned)c->limits.login.threads, (unsigned)c->limits.login.queue },
-        .directory = { (unsigned)c->limits.directory.threads, (unsigned)c->limits.directory.queue },
-        .limits = { .connections = (unsigned)c->limits.connections,
-                    .connections_per_ip = (unsigned)c->limits.connections_per_ip,
-                    .header_bytes = (size_t)c->limits.header_bytes,
-                    .idle_timeout_s = (unsigned)c->limits.idle_timeout_s,
-                    .request_timeout_s = (unsigned)c->limits.request_timeout_s,
-                    .response_timeout_s = 60 },
-        .route_tables = s->main_routes,
-        .app = { s, acquire_snapshot, release_snapshot },
-        .trusted_proxies = { c->generic.trusted_proxies.items, c->generic.trusted_proxies.len },
-        .cors_origins = { c->generic.cors_allowed_origins.items, c->generic.cors_allowed_origins.len },
-        .tls = !s->tls_files.off,
-        .hsts_host = s->hsts_host,
-        .tls_min_version = c->secure_serving.tls_min_version,
-        .clock = clock_system(),
-        .random = random_system(),
-        .log = s->state.log,
-        .metrics = s->metrics,
-    };
-}
-
-static enum err_code start_http(struct server *s, const struct config *c, struct err *err) {
-    AUTO(tls_material_done) struct tls_material material = { 0 };
-    struct http_tls tls = { 0 };
-    size_t n = 0;
-    s->main_routes[n++] = oidc_routes;
-    s->main_routes[n++] = authz_needs_worker(s->generation->authz) ? authz_routes_on_workers : authz_routes;
-    s->main_routes[n++] = health_routes;
-    if (c->telemetry.http == NULL)
-        s->main_routes[n++] = metrics_routes;
-    if (!s->tls_files.off) {
-        enum err_code rc = tls_material_load(&s->tls_files, &material, &tls, err);
-        if (rc != ERR_OK)
-            return tls_files_context(&s->tls_files, err);
-    }
-    s->hsts_host = str_dup_c(s->tls_files.hsts_host); /* outlives a reload of the certificates */
-    const struct http_options options = http_options_of(s, c);
-    enum err_code rc = http_server_new(&options, s->tls_files.off ? NULL : &tls, &s->main_http, err);
-    if (rc != ERR_OK)
-        return s->tls_files.off ? rc : tls_files_context(&s->tls_files, err);
-    return http_server_start(s->main_http, err);
-}
-
-/* Plain HTTP, for a scraper on the same machine or pod: health and metrics only. */
-static enum err_code start_telemetry(struct server *s, const struct config *c, struct err *err) {
-    static const struct route *const routes[] = { health_routes, metrics_routes, NULL };
-    if (c->telemetry.http == NULL)
-        return ERR_OK;
-    struct str text = str_of(c->telemetry.http);
-    size_t colon = str_rfind(text, ':');
-    uint64_t port = 0;
-    if (colon == text.len || parse_u64(str_from(text, colon + 1), 0, 65535, &port, err) != ERR_OK)
-        return err_set(err, ERR_INVALID, "telemetry.http: write it like 127.0.0.1:9452");
-    AUTO(strbuf_done) struct strbuf address = STRBUF(256);
-    strbuf_add(&address, str_sub(text, 0, colon));
-    struct http_options options = http_options_of(s, c);
-    options.address = address.len ? strbuf_c(&address) : "127.0.0.1";
-    options.port = (unsigned)port;
-    options.threads = 1;
-    options.work = options.login = (struct http_pool_options) { 1, 16 };
-    options.directory = (struct http_pool_options) { 0 };
-    options.route_tables = routes;
-    options.tls = false;
-    enum err_code rc = http_server_new(&options, NULL, &s->telemetry_http, err);
-    return rc == ERR_OK ? http_server_start(s->telemetry_http, err) : rc;
-}
-
 /* Watches the files of the configuration in force, or before the first one only its own. A change between the reading of a file and
  * this call would be nobody's: the watch there was before has seen it, and is asked last. */
 static enum err_code watch_files(struct server *s, struct err *err) {
@@ -291,6 +244,17 @@ static void print_ready(struct server *s, const char *admin) {
     (void)fflush(stdout);
 }
 
+static enum err_code start_objects(struct server *s, const struct config *first, struct err *err) {
+    const struct server_parts parts = parts_of(s);
+    const struct objects_options options = { .parts = &parts,
+                                             .keyring = s->state.keyring,
+                                             .config = first,
+                                             .acquire = acquire_connector,
+                                             .release = release_connector,
+                                             .ctx = s };
+    return objects_new(&options, &s->objects, err);
+}
+
 /* Everything that needs the first configuration, in order. */
 static enum err_code start_parts(struct server *s, const struct config *first, struct err *err) {
     bool changed = false;
@@ -300,7 +264,13 @@ static enum err_code start_parts(struct server *s, const struct config *first, s
     if (rc == ERR_OK)
         rc = start_throttle(s, first, err);
     if (rc == ERR_OK)
+        rc = start_objects(s, first, err);
+    if (rc == ERR_OK)
         rc = load_generation(s, &s->generation, err);
+    if (rc == ERR_OK)
+        rc = objects_follow_policy(s->objects, s->generation->config, NULL, err);
+    if (rc == ERR_OK)
+        mirror_sync(objects_env(s->objects), s->generation);
     if (rc == ERR_OK)
         rc = tls_files_find(s->tls_arena, s->generation->config, clock_now_s(clock_system()), &s->tls_files,
                             err);
@@ -308,7 +278,19 @@ static enum err_code start_parts(struct server *s, const struct config *first, s
         return rc;
     const struct signing_keys signing = signing_keys_of(s);
     rc = signing_keys_rotate(&signing, &changed, err);
-    return rc == ERR_OK ? rebuild(s, err) : rc;
+    if (rc == ERR_OK)
+        rc = rebuild(s, err);
+    return rc == ERR_OK ? objects_start(s->objects, err) : rc;
+}
+
+static enum err_code start_listeners(struct server *s, struct err *err) {
+    const struct listeners_options options = { .config = s->generation->config,
+                                               .tls = &s->tls_files,
+                                               .app = { s, acquire_snapshot, release_snapshot },
+                                               .reviews_on_workers = authz_needs_worker(s->generation->authz),
+                                               .log = s->state.log,
+                                               .metrics = s->metrics };
+    return listeners_start(&s->listeners, &options, err);
 }
 
 static enum err_code start_all(struct server *s, const struct server_options *options, struct err *err) {
@@ -334,19 +316,17 @@ static enum err_code start_all(struct server *s, const struct server_options *op
     cfg_problems_done(&problems);
     if (rc == ERR_OK)
         rc = start_parts(s, first, err);
-    const struct server_parts parts = parts_of(s);
     if (rc == ERR_OK)
-        rc = first_admin_ensure(&parts, s->generation, s->generation->config->state_dir, &admin, err);
+        rc = first_admin_ensure(objects_env(s->objects), s->generation, s->generation->config->state_dir, &admin,
+                                err);
     if (rc == ERR_OK)
-        rc = start_http(s, s->generation->config, err);
-    if (rc == ERR_OK)
-        rc = start_telemetry(s, s->generation->config, err);
+        rc = start_listeners(s, err);
     if (rc == ERR_OK)
         rc = watch_files(s, err);
     if (rc != ERR_OK)
         return rc;
     log_info(s->state.log, NULL, "ready", KV("issuer", s->generation->issuer),
-             KV("port", http_server_port(s->main_http)), KV("version", TKEAUTH_VERSION));
+             KV("port", http_server_port(s->listeners.main)), KV("version", TKEAUTH_VERSION));
     notify_systemd("READY=1");
     if (options->print_ready)
         print_ready(s, admin);
@@ -383,7 +363,7 @@ static enum err_code reload_tls(struct server *s, const struct config *next, str
         return rc;
     rc = tls_material_load(&files, &material, &tls, err);
     if (rc == ERR_OK)
-        rc = http_server_set_tls(s->main_http, &tls, err);
+        rc = http_server_set_tls(s->listeners.main, &tls, err);
     if (rc != ERR_OK)
         return tls_files_context(&files, err);
     arena_free(s->tls_arena);
@@ -420,6 +400,7 @@ static void reload(struct server *s, const char *why) {
     }
     if (rc == ERR_OK) {
         const struct config *c = s->generation->config;
+        mirror_sync(objects_env(s->objects), s->generation);
         log_configure(s->state.log, (enum log_level)c->log.level, (enum log_format)c->log.format);
         audit_event(s->state.log, NULL, "reloaded", KV("why", why));
         if (watch_files(s, &err) != ERR_OK)
@@ -451,31 +432,43 @@ static void expire_rows(struct server *s) {
     } while (count == EXPIRE_BATCH);
 }
 
-/* Clients or keys were changed by a command or another process. */
-static void follow_store(struct server *s) {
+static void rebuild_for(struct server *s, const char *why) {
     struct err err = { 0 };
-    int64_t clients = 0, keys = 0;
-    if (store_kind_revision(s->state.store, STR("clients"), &clients, &err) != ERR_OK ||
-        store_kind_revision(s->state.store, STR("signingkeys"), &keys, &err) != ERR_OK)
-        return; /* store_health tells */
-    if (clients == s->clients_revision && keys == s->keys_revision)
-        return;
     if (rebuild(s, &err) != ERR_OK)
-        log_error_err(s->state.log, NULL, "snapshot_failed", &err);
+        log_error_err(s->state.log, NULL, "snapshot_failed", &err, KV("why", why));
     else
-        log_info(s->state.log, NULL, "snapshot_rebuilt", KV("clients_revision", clients),
-                 KV("keys_revision", keys));
+        log_info(s->state.log, NULL, "snapshot_rebuilt", KV("why", why));
+}
+
+/* Keys were changed by a command or another process: they are not in the feed, which shows what it carries. */
+static void follow_keys(struct server *s) {
+    struct err err = { 0 };
+    int64_t keys = 0;
+    if (store_kind_revision(s->state.store, STR("signingkeys"), &keys, &err) == ERR_OK && keys != s->keys_revision)
+        rebuild_for(s, "signing keys");
+}
+
+/* Somebody may be waiting for it, also when it fails: then with the last good snapshot. */
+static void follow_objects(struct server *s) {
+    struct settle *settle = objects_settle(s->objects);
+    int64_t revision = settle_take(settle);
+    if (revision == 0)
+        return;
+    rebuild_for(s, "tenants or clients");
+    settle_done(settle, revision);
 }
 
 /* The files of rules have a clock of their own: they change more often than the configuration, and without disturbing it. */
 static void follow_rules(struct server *s) {
     struct err err = { 0 };
     bool changed = false;
+    size_t rules = 0;
     if (authz_reload(s->generation->authz, &changed, &err) != ERR_OK)
         log_error_err(s->state.log, NULL, "rules_refused", &err, KV("kept", "the last good rules"));
-    else if (changed)
-        audit_event(s->state.log, NULL, "rules_changed",
-                    KV("revision", authz_revision(s->generation->authz)));
+    if (objects_follow_policy(s->objects, s->generation->config, &rules, &err) != ERR_OK)
+        log_error_err(s->state.log, NULL, "rules_refused", &err, KV("kept", "the last good rules"));
+    if (changed || rules > 0)
+        audit_event(s->state.log, NULL, "rules_changed", KV("rules", rules));
 }
 
 /* A certificate of our own making ends after a year; a daemon may run for longer than that without a reload. */
@@ -499,8 +492,9 @@ static void tick(struct server *s) {
         s->last_expiry_s = now;
         expire_rows(s);
     }
-    follow_store(s);
+    follow_keys(s);
     follow_rules(s);
+    objects_tick(s->objects);
     retired_snapshots_free(&s->retired);
 }
 
@@ -515,9 +509,11 @@ static void take_signals(struct server *s) {
 }
 
 void server_run(struct server *s) {
+    int64_t ticked = 0;
     while (!s->stopping) {
         struct pollfd fds[] = { { .fd = s->signal_fd, .events = POLLIN },
-                                { .fd = s->watch ? cfg_watch_fd(s->watch) : -1, .events = POLLIN } };
+                                { .fd = s->watch ? cfg_watch_fd(s->watch) : -1, .events = POLLIN },
+                                { .fd = settle_fd(objects_settle(s->objects)), .events = POLLIN } };
         int ready = poll(fds, ARRAY_LEN(fds), TICK_MS);
         if (ready > 0 && fds[0].revents != 0)
             take_signals(s);
@@ -526,7 +522,11 @@ void server_run(struct server *s) {
             s->reload_again = false;
             reload(s, "a watched file changed");
         }
-        tick(s);
+        follow_objects(s);
+        if (clock_mono_ms(clock_system()) - ticked >= TICK_MS) {
+            ticked = clock_mono_ms(clock_system());
+            tick(s);
+        }
     }
     log_info(s->state.log, NULL, "stopping");
     notify_systemd("STOPPING=1");
@@ -536,19 +536,15 @@ void server_run(struct server *s) {
 void server_stop(struct server *s) {
     if (s == NULL)
         return;
-    if (s->main_http != NULL)
-        http_server_stop(s->main_http, DRAIN_MS);
-    if (s->telemetry_http != NULL)
-        http_server_stop(s->telemetry_http, 0);
-    http_server_free(s->main_http);
-    http_server_free(s->telemetry_http);
+    listeners_stop(&s->listeners, DRAIN_MS);
+    objects_stop(s->objects);
     snapshot_swap(&s->current, NULL);
     retired_snapshots_free(&s->retired);
     generation_unref(s->generation);
     throttle_free(s->throttle);
+    objects_free(s->objects);
     cfg_watch_free(s->watch);
     arena_free(s->tls_arena);
-    free(s->hsts_host);
     server_state_close(&s->state);
     metrics_free(s->metrics);
     if (s->signal_fd >= 0)

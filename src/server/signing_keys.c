@@ -38,7 +38,8 @@ static enum err_code list_keys(const struct signing_keys *k, struct arena *a, st
                               .revisions = arena_array(a, KEYS_MAX, sizeof *ret->revisions) };
     if (arena_failed(a))
         return err_set(err, ERR_NOMEM, "signing keys");
-    return store_list(k->store, kind, STR_NULL, 0, add_listed, ret, NULL, err);
+    const struct store_query q = { .kind = kind, .each = add_listed, .ctx = ret };
+    return store_list(k->store, &q, NULL, err);
 }
 
 static int newer_first(const void *a, const void *b) {
@@ -66,9 +67,12 @@ static enum err_code write_key(const struct signing_keys *k, const struct signin
         rc = strbuf_check(&body, err);
     if (rc != ERR_OK)
         return rc;
-    if (revision == 0)
-        return store_create(k->store, kind, key->kid, strbuf_str(&body), NULL, err);
-    return store_update(k->store, kind, key->kid, strbuf_str(&body), revision, NULL, err);
+    const struct store_write w = { .kind = kind,
+                                   .name = key->kid,
+                                   .body = strbuf_str(&body),
+                                   .expected = revision == 0 ? STORE_EXPECT_ABSENT : revision,
+                                   .unrecorded = true };
+    return store_write(k->store, &w, NULL, err);
 }
 
 static enum err_code create_key(const struct signing_keys *k, enum sign_alg alg, int64_t not_before,
@@ -117,7 +121,7 @@ static enum err_code retire_running(const struct signing_keys *k, const struct l
 
 static enum err_code remove_key(const struct signing_keys *k, const struct signing_key *key,
                                 struct err *err) {
-    enum err_code rc = store_delete(k->store, kind, key->kid, 0, err);
+    enum err_code rc = store_delete(k->store, kind, key->kid, STORE_EXPECT_ANY, true, err);
     if (rc == ERR_NOT_FOUND)
         return ERR_OK; /* another process was faster */
     if (rc == ERR_OK)

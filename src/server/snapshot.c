@@ -29,6 +29,7 @@ void server_snapshot_discard(struct server_snapshot *s) {
     if (s == NULL)
         return;
     keyset_free(s->keys);
+    tenants_done(&s->tenants);
     generation_unref(s->generation);
     arena_free(s->arena);
     free(s);
@@ -63,8 +64,13 @@ static enum err_code add_stored(void *ctx, const struct store_object *o, struct 
     enum err_code rc = reserve_client(l, err);
     if (rc != ERR_OK)
         return rc;
-    if (client_decode(l->arena, arena_str(l->arena, o->body), &c, &problem) != ERR_OK ||
-        client_check(&c, &problem) != ERR_OK) {
+    const struct store_object kept = { .name = arena_str(l->arena, o->name),
+                                       .body = arena_str(l->arena, o->body),
+                                       .secret = arena_str(l->arena, o->secret) };
+    rc = resource_client(l->arena, &kept, &c, &problem);
+    if (rc == ERR_OK && c.is_static) /* the configuration's own word counts */
+        return ERR_OK;
+    if (rc != ERR_OK || client_check(&c, &problem) != ERR_OK) {
         log_error_err(l->log, NULL, "client_unusable", &problem, KV("client", o->name));
         return ERR_OK;
     }
@@ -88,7 +94,10 @@ static enum err_code load_clients(struct server_snapshot *s, const struct snapsh
             return rc;
         l.clients[l.len++] = in->generation->static_clients[i];
     }
-    enum err_code rc = store_list(in->parts->store, STR("clients"), STR_NULL, 0, add_stored, &l, NULL, err);
+    const struct store_query q = {
+        .kind = str_of(kind_client.plural), .each = add_stored, .ctx = &l, .with_secret = true
+    };
+    enum err_code rc = store_list(in->parts->store, &q, NULL, err);
     if (rc != ERR_OK || l.len == 0)
         return rc;
     qsort(l.clients, l.len, sizeof *l.clients, by_id_static_first);
@@ -123,6 +132,70 @@ static enum err_code prepare_documents(struct server_snapshot *s, struct err *er
     s->oidc.jwks_json = arena_str(s->arena, strbuf_str(&jwks));
     s->oidc.discovery_json = arena_str(s->arena, strbuf_str(&discovery));
     return arena_failed(s->arena) ? err_set(err, ERR_NOMEM, "a snapshot") : ERR_OK;
+}
+
+/* ---- tenants ---- */
+
+/* Those of the configuration first and in its order, as the page offers them; then the stored ones by name. */
+static enum err_code load_connectors(struct server_snapshot *s, const struct snapshot_inputs *in, struct err *err) {
+    const struct generation *g = in->generation;
+    enum err_code rc = tenants_load(in->parts->store, in->keyring, in->generation, in->tenant_env, in->before,
+                                    &s->tenants, err);
+    if (rc != ERR_OK)
+        return rc;
+    struct connector **list = arena_array(s->arena, g->connector_count + s->tenants.len + 1, sizeof *list);
+    if (list == NULL)
+        return err_set(err, ERR_NOMEM, "connectors");
+    size_t len = 0;
+    for (size_t i = 0; i < g->connector_count; i++)
+        list[len++] = g->connectors[i];
+    for (size_t i = 0; i < s->tenants.len; i++)
+        if (s->tenants.items[i]->connector != NULL && s->tenants.items[i]->generation == NULL)
+            list[len++] = s->tenants.items[i]->connector;
+    s->oidc.connectors = list;
+    s->oidc.connector_count = len;
+    return ERR_OK;
+}
+
+static enum err_code tell_authz(const struct server_snapshot *s, struct err *err) {
+    struct authz_tenant *list = arena_array(s->arena, s->tenants.len + 1, sizeof *list);
+    if (list == NULL)
+        return err_set(err, ERR_NOMEM, "tenants");
+    for (size_t i = 0; i < s->tenants.len; i++)
+        list[i] = (struct authz_tenant) { s->tenants.items[i]->id, s->tenants.items[i]->administrators,
+                                          s->tenants.items[i]->administrator_count };
+    return authz_set_tenants(s->generation->authz, list, s->tenants.len, err);
+}
+
+static struct connector *find_connector(const void *app, struct str tenant) {
+    const struct server_snapshot *s = app;
+    const struct tenant *t = tenants_find_id(&s->tenants, tenant);
+    return t != NULL ? t->connector : NULL;
+}
+
+/* ---- the applications ---- */
+
+const struct kube_app *kube_app_of(const void *app) {
+    const struct server_snapshot *s = app;
+    return &s->kube;
+}
+
+static void fill_kube(struct server_snapshot *s, const struct snapshot_inputs *in) {
+    const struct config *c = s->generation->config;
+    s->kube = *in->kube;
+    s->env = *in->kube->env;
+    s->env.keep_keys_on_password_change = c->authentication.api_keys_keep_on_password_change;
+    s->kube.env = &s->env;
+    s->kube.authenticators = s->generation->authenticators;
+    s->kube.judges.keys = s->keys;
+    s->kube.judges.issuer = s->generation->issuer;
+    s->kube.authz = s->generation->authz;
+    s->kube.throttle = in->throttle;
+    s->kube.find_connector = find_connector;
+    s->kube.app = s;
+    s->kube.privileged_user = str_of(c->authentication.privileged_username);
+    s->kube.privileged_groups = s->generation->privileged_groups;
+    s->kube.privileged_group_count = c->authentication.privileged_groups.len;
 }
 
 const struct authz_app *authz_app_of(const void *app) {
@@ -160,17 +233,24 @@ enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct serve
     p->random = in->parts->random;
     p->log = in->parts->log;
     p->metrics = in->parts->metrics;
-    p->connectors = g->connectors;
-    p->connector_count = g->connector_count;
     p->password_connector = str_of(g->config->oauth2.password_connector);
     p->always_show_login_screen = g->config->oauth2.always_show_login_screen;
     p->groups_bytes_max = GROUPS_BYTES_MAX;
     p->secure_cookies = str_starts_with(g->issuer, STR("https://"));
-    s->authz = (struct authz_app) { .authz = g->authz, .keys = s->keys, .issuer = g->issuer };
+    s->authz = (struct authz_app) { .authz = g->authz,
+                                    .keys = s->keys,
+                                    .issuer = g->issuer,
+                                    .find_key = in->kube->judges.find_key,
+                                    .find_key_ctx = in->kube->judges.find_key_ctx };
+    fill_kube(s, in);
     set_lifetimes(p, g->config);
-    enum err_code rc = load_clients(s, in, err);
+    enum err_code rc = load_connectors(s, in, err);
+    if (rc == ERR_OK)
+        rc = load_clients(s, in, err);
     if (rc == ERR_OK)
         rc = prepare_documents(s, err);
+    if (rc == ERR_OK)
+        rc = tell_authz(s, err);
     if (rc != ERR_OK) {
         server_snapshot_discard(s);
         return rc;

@@ -1,7 +1,9 @@
 /* The one thing a request sees: provider, reviews, health, built of a generation and of what the store holds. */
 #pragma once
 #include "server/generation.h"
+#include "server/tenants.h"
 #include "tkeauth/crypto.h"
+#include "tkeauth/kube.h"
 #include "tkeauth/oidc.h"
 
 /* Snapshots whose last reader has gone. That reader may be an HTTP thread, which must not stop to close directories and free rules:
@@ -17,7 +19,10 @@ struct server_snapshot {
     struct generation *generation;
     struct arena *arena;
     struct keyset *keys;
+    struct tenant_set tenants;
+    struct resource_env env;
     struct authz_app authz;
+    struct kube_app kube;
     struct retired_snapshots *retired;
     struct server_snapshot *next_retired;
 };
@@ -30,6 +35,9 @@ struct snapshot_inputs {
     struct keyset *keys;               /* taken over, also on failure */
     struct generation *generation;     /* referenced */
     struct retired_snapshots *retired; /* borrowed; outlives every snapshot */
+    const struct tenant_set *before;   /* connectors are kept where nothing has changed; NULL: there are none */
+    const struct connector_env *tenant_env; /* of connectors of stored tenants; outlives every snapshot */
+    const struct kube_app *kube;            /* what is the same in every snapshot; copied */
 };
 enum err_code server_snapshot_new(const struct snapshot_inputs *in, struct server_snapshot **ret,
                                   struct err *err);

@@ -16,6 +16,8 @@ void json_field_bool(struct strbuf *out, bool *first, const char *name, bool val
 enum { JSON_DEPTH_MAX = 64 }; /* of objects and arrays in anything parsed from outside */
 /* One JSON value and nothing behind it, duplicate keys refused, at most JSON_DEPTH_MAX deep. Caller owns *ret. */
 MUST_CHECK enum err_code json_parse(struct str in, json_t **ret, struct err *err);
+/* The same, and the arena owns it. ERR_NOMEM besides. */
+MUST_CHECK enum err_code json_parse_in(struct arena *a, struct str in, json_t **ret, struct err *err);
 /* Compact; caller frees. NULL when out of memory. */
 char *json_print(const json_t *value) MUST_CHECK;
 

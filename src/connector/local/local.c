@@ -1,6 +1,7 @@
 #include "connector/local/local.h"
-#include "connector/local/index.h"
+#include "connector/local/users.h"
 #include "tkeauth/crypto.h"
+#include "tkeauth/resource.h"
 
 enum { LOCAL_LOGIN_MAX = 320 };
 
@@ -18,14 +19,12 @@ static const struct cfg_field local_fields[] = {
 
 struct local {
     const struct local_config *config;
-    struct local_index *index;
 };
 
 static void local_close(struct connector *c) {
     struct local *l = c->impl;
     if (l == NULL)
         return;
-    local_index_free(l->index);
     free(l);
     c->impl = NULL;
 }
@@ -37,7 +36,8 @@ static enum err_code local_open(struct connector *c, const void *config, const s
         return err_set(err, ERR_NOMEM, "out of memory");
     c->impl = l;
     l->config = config;
-    return local_index_new(env, c->id, &l->index, err);
+    (void)env;
+    return ERR_OK;
 }
 
 /* contract 6.3: `name` is the login name, `preferred_username` the display name. */
@@ -52,8 +52,11 @@ static enum err_code to_identity(const struct connector *c, struct arena *a, con
                                .email_verified = u->email_verified };
     if (str_trim(ret->preferred_username).len == 0)
         ret->preferred_username = ret->username;
-    if (want_groups)
-        ret->groups = str_list_copy(a, &u->groups);
+    if (want_groups) {
+        enum err_code rc = local_users_groups(c, a, u, &ret->groups, err);
+        if (rc != ERR_OK)
+            return rc;
+    }
     return arena_failed(a) ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
 }
 
@@ -61,17 +64,10 @@ static enum err_code to_identity(const struct connector *c, struct arena *a, con
 static void upgrade_hash(const struct connector *c, const struct login *login, const struct local_user *u,
                          int64_t revision) {
     struct err err = { 0 };
-    struct local_user better = *u;
     AUTO(strbuf_done) struct strbuf hash = STRBUF(PASSWORD_HASH_MAX);
-    AUTO(strbuf_done) struct strbuf body = STRBUF(STORE_OBJECT_MAX);
     enum err_code rc = password_hash(login->password, &hash, &err);
-    if (rc == ERR_OK) {
-        better.password_hash = strbuf_str(&hash);
-        better.updated_at = clock_now_s(c->env->clock);
-        rc = local_user_encode(&better, &body, &err);
-    }
     if (rc == ERR_OK)
-        rc = store_update(c->env->store, LOCAL_KIND, u->id, strbuf_str(&body), revision, NULL, &err);
+        rc = resource_set_password_hash(c->env->store, u->id, revision, strbuf_str(&hash), &err);
     if (rc == ERR_OK)
         log_info(c->env->log, login->request_id, "local.rehash", KV("connector", c->id), KV("id", u->id));
     else
@@ -97,7 +93,6 @@ static enum err_code check_password(const struct connector *c, const struct logi
 
 static enum err_code local_login(struct connector *c, struct arena *a, const struct login *login,
                                  enum login_outcome *ret, struct identity *ret_identity, struct err *err) {
-    struct local *l = c->impl;
     struct local_user user;
     int64_t revision = 0;
     *ret = LOGIN_WRONG_CREDENTIALS;
@@ -105,7 +100,7 @@ static enum err_code local_login(struct connector *c, struct arena *a, const str
         return ERR_OK;
     enum err_code rc = login->username.len == 0 || login->username.len > LOCAL_LOGIN_MAX
                            ? ERR_NOT_FOUND
-                           : local_index_find(l->index, a, login->username, &user, &revision, err);
+                           : local_users_find(c, a, login->username, &user, &revision, err);
     if (rc == ERR_NOT_FOUND) {
         password_verify_dummy(login->password); /* so that time does not tell who exists */
         return ERR_OK;
@@ -121,10 +116,9 @@ static enum err_code local_refresh(struct connector *c, struct arena *a, const s
                                    bool want_groups, int64_t deadline_mono_ms, enum refresh_outcome *ret,
                                    struct identity *ret_identity, struct err *err) {
     (void)deadline_mono_ms; /* the store answers from its own file */
-    struct local *l = c->impl;
     struct local_user user;
     int64_t revision;
-    enum err_code rc = local_index_get(l->index, a, old->user_id, &user, &revision, err);
+    enum err_code rc = local_users_get(c, a, old->user_id, &user, &revision, err);
     if (rc == ERR_NOT_FOUND || (rc == ERR_OK && user.locked)) {
         *ret = REFRESH_GONE;
         return ERR_OK;
@@ -153,6 +147,10 @@ const struct connector_ops local_connector_ops = {
     .close = local_close,
     .login = local_login,
     .refresh = local_refresh,
+    .list_users = local_list_users,
+    .list_groups = local_list_groups,
+    .get_user = local_get_user,
+    .get_group = local_get_group,
     .prompt = local_prompt,
     .health = local_health,
 };

@@ -92,6 +92,8 @@ static enum err_code prepare(const struct resource_env *env, struct resource_wri
     else
         set_str(w->object, "spec", "id", object_name(w->object));
     bool is_public = json_is_true(object_at(w->object, "spec.public"));
+    if (w->from_configuration || (w->old != NULL && object_is_mirror(w->old))) /* which keeps the secret */
+        return ERR_OK;
     if (is_public) {
         if (secret.len > 0)
             refuse_field(r, "FieldValueForbidden", "spec.secret", "Forbidden: a public client has no secret");
@@ -118,6 +120,14 @@ static void validate(const struct resource_env *env, const struct resource_write
     struct client c;
     struct err why;
     struct str secret = w->secret.ptr != NULL ? w->secret : w->old_secret;
+    if (w->from_configuration)
+        return;
+    if (w->old != NULL && object_is_mirror(w->old)) {
+        if (!json_equal(object_at(w->old, "spec"), object_at(w->object, "spec")))
+            refuse_field(r, "FieldValueForbidden", "spec",
+                         "Forbidden: is set in the configuration of the server; change it there");
+        return;
+    }
     if (client_of_object(w->arena, w->object, secret, &c, &why) != ERR_OK || client_check(&c, &why) != ERR_OK)
         refuse_field(r, "FieldValueInvalid", "spec", "Invalid value: %s", why.detail);
 }

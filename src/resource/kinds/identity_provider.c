@@ -268,7 +268,7 @@ static void validate(const struct resource_env *env, const struct resource_write
         refuse_field(r, "FieldValueInvalid", "spec.type",
                      "Invalid value: field is immutable: identities of one kind of tenant "
                      "mean nothing to another");
-    if (w->old != NULL && idp_is_from_configuration(w->old) && !w->from_configuration) {
+    if (w->old != NULL && object_is_mirror(w->old) && !w->from_configuration) {
         static const char *const fixed[] = { "spec.name", "spec.type", "spec.config" };
         for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
             if (!json_equal(object_at(w->old, fixed[i]), object_at(w->object, fixed[i])))
