@@ -1,8 +1,22 @@
 /* The whole chain on requests: which credential decides, and what reaches the principal. */
 #include "caller.h"
 
+#include <dlfcn.h>
+#include <openssl/x509_vfy.h>
 #include <pthread.h>
 #include <stdlib.h>
+
+/* Stands before OpenSSL's, to count. */
+static _Atomic unsigned verifications;
+int X509_verify_cert(X509_STORE_CTX *ctx) {
+    union {
+        void *symbol;
+        int (*call)(X509_STORE_CTX *);
+    } real = { .symbol = dlsym(RTLD_NEXT, "X509_verify_cert") };
+    assert_non_null(real.symbol);
+    verifications++;
+    return real.call(ctx);
+}
 
 /* Two CAs, the certificates of a front proxy and of people, static tokens, and the authenticators over them. */
 struct chain {
@@ -322,6 +336,8 @@ static void what_is_known_of_a_certificate_ends_with_it(void **state) {
     assert_called(t, &t->ann, HEADERS(), PRINCIPAL_CERTIFICATE, ANN);
     clock_advance(&t->c.clock, -7200 * 1000); /* before the certificate begins */
     assert_int_equal(call(t, &t->ann, HEADERS()), ERR_UNAUTHENTICATED);
+    clock_advance(&t->c.clock, 7200 * 1000); /* that is not remembered */
+    assert_called(t, &t->ann, HEADERS(), PRINCIPAL_CERTIFICATE, ANN);
 }
 
 static void what_is_known_of_a_certificate_ends_with_its_ca(void **state) {
@@ -338,6 +354,21 @@ static void what_is_known_of_a_certificate_ends_with_its_ca(void **state) {
     clock_advance(&t->c.clock, 1000);
     assert_int_equal(call(t, &bob, HEADERS()), ERR_UNAUTHENTICATED);
     assert_called(t, &t->ann, HEADERS(), PRINCIPAL_CERTIFICATE, ANN);
+}
+
+static void a_certificate_is_verified_once(void **state) {
+    struct chain *t = *state;
+    AUTO(certificate_done) struct certificate stranger = { 0 };
+    certificate_make(&stranger, &(struct certificate_spec) { .subject = { CN("stranger") } });
+    const struct certificate *shown[] = { &t->ann, &t->proxy, &stranger };
+    for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+        verifications = 0;
+        enum err_code first = call(t, shown[i], HEADERS("X-Remote-User: bob"));
+        assert_int_equal(verifications, 2); /* against either CA */
+        for (unsigned again = 0; again < 10; again++)
+            assert_int_equal(call(t, shown[i], HEADERS("X-Remote-User: bob")), first);
+        assert_int_equal(verifications, 2);
+    }
 }
 
 struct asker {
@@ -508,6 +539,7 @@ int main(void) {
         TEST(a_certificate_of_neither_ca_is_passed_over_but_a_bad_one_is_not),
         TEST(what_is_known_of_a_certificate_ends_with_it),
         TEST(what_is_known_of_a_certificate_ends_with_its_ca),
+        TEST(a_certificate_is_verified_once),
         TEST(many_threads_share_the_authenticators),
         TEST(a_certificate_comes_before_a_token),
         TEST(a_bearer_token_is_one_of_the_file_an_id_token_or_an_api_key),

@@ -238,7 +238,11 @@ static void a_list_is_taken_as_it_stands(void **state) {
     assert_true(c->authentication.api_keys_keep_on_password_change);
     assert_list(&c->authentication.requestheader.username_headers, "X-A|X-B");
     assert_list(&c->authentication.requestheader.allowed_names, "Doe, Jane|proxy");
-    assert_int_equal(load(f, ISSUER "authentication: {privileged_groups: []}\n"), ERR_OK);
+    assert_int_equal(load(f, ISSUER "authentication:\n"
+                                    "  privileged_groups: []\n"
+                                    "  requestheader: {allowed_names: ['Doe, Jane']}\n"),
+                     ERR_OK);
+    assert_list(&f->config->authentication.requestheader.allowed_names, "Doe, Jane");
     assert_list(&f->config->authentication.privileged_groups, "");
 }
 
