@@ -3,11 +3,13 @@
 #include "kube/api_keys.h"
 #include "kube/bindings.h"
 #include "kube/directory.h"
+#include "kube/discovery.h"
 #include "kube/list.h"
 #include "kube/password.h"
 #include "kube/projects.h"
 #include "kube/reviews.h"
 #include "kube/status.h"
+#include "kube/subresources.h"
 #include "kube/watch.h"
 
 /* ---- verbs ---- */
@@ -49,7 +51,7 @@ static const struct {
     const char *name;
     enum http_method method;
     kube_handler *handle;
-} subresources[] = {
+} below[] = {
     { &kind_policy, "binding", HTTP_POST, bind_subjects },
     { &kind_policy, "unbinding", HTTP_POST, unbind_subjects },
     { &kind_policy, "projectbinding", HTTP_POST, bind_in_project },
@@ -76,6 +78,7 @@ static const struct {
     { &kind_local_group, "policies", HTTP_GET, group_policies },
     { &kind_local_group, "roles", HTTP_GET, group_roles },
     { &kind_api_key, "token", HTTP_POST, api_key_token },
+    { &kind_api_key, "password", HTTP_POST, api_key_password },
     { &kind_user, "policies", HTTP_GET, user_policies },
     { &kind_user, "roles", HTTP_GET, user_roles },
     { &kind_user, "projects", HTTP_GET, user_projects },
@@ -90,39 +93,36 @@ static const struct {
     { &kind_project, "unbinding", HTTP_POST, project_unbind },
 };
 
-/* status and finalize are parts of the object itself (contract 1.3). */
-static bool has_part(const struct kind *k, struct str name) {
-    if (k->is_virtual)
-        return false;
-    return (str_eq(name, STR("status")) && k->status_key != NULL) ||
-           (str_eq(name, STR("finalize")) && k->finalizer != NULL);
-}
-
-static kube_handler *part_handler(const struct kube_request *kr) {
-    switch (kr->req->method) {
+static unsigned verb_of(enum http_method method) {
+    switch (method) {
     case HTTP_GET:
-    case HTTP_HEAD: return verb_get;
-    case HTTP_PUT: return verb_update;
-    case HTTP_PATCH: return verb_patch;
-    case HTTP_POST:
+    case HTTP_HEAD: return RESOURCE_GET;
+    case HTTP_PUT: return RESOURCE_UPDATE;
+    case HTTP_PATCH: return RESOURCE_PATCH;
+    case HTTP_POST: return RESOURCE_CREATE;
     case HTTP_DELETE:
     case HTTP_OPTIONS: break;
     }
-    return NULL;
+    return 0;
+}
+
+/* status and finalize are parts of the object itself (contract 1.3). */
+static kube_handler *part_handler(unsigned verb) {
+    return verb == RESOURCE_GET ? verb_get : verb == RESOURCE_UPDATE ? verb_update : verb_patch;
 }
 
 static kube_handler *find_subresource(const struct kube_request *kr, bool *ret_known) {
-    *ret_known = has_part(kr->kind, kr->subresource);
-    if (*ret_known)
-        return part_handler(kr);
-    for (size_t i = 0; i < ARRAY_LEN(subresources); i++) {
-        if (subresources[i].kind != kr->kind || !str_eq(kr->subresource, str_of(subresources[i].name)))
-            continue;
-        *ret_known = true;
-        if (subresources[i].method == kr->req->method ||
-            (subresources[i].method == HTTP_GET && kr->req->method == HTTP_HEAD))
-            return subresources[i].handle;
-    }
+    const struct subresource *s = subresource_find(str_of(kr->kind->plural), kr->subresource);
+    unsigned verb = verb_of(kr->req->method);
+    *ret_known = s != NULL;
+    if (s == NULL || (s->verbs & verb) == 0)
+        return NULL;
+    if (str_eq(kr->subresource, STR("status")) || str_eq(kr->subresource, STR("finalize")))
+        return part_handler(verb);
+    for (size_t i = 0; i < ARRAY_LEN(below); i++)
+        if (below[i].kind == kr->kind && str_eq(kr->subresource, str_of(below[i].name)) &&
+            verb_of(below[i].method) == verb)
+            return below[i].handle;
     return NULL;
 }
 
@@ -175,7 +175,7 @@ static enum err_code dispatch(struct kube_request *kr, struct err *err) {
     return rc == ERR_OK ? handle(kr, err) : rc;
 }
 
-static struct kube_request *request_new(void *app, const struct http_request *req,
+static struct kube_request *request_new(const void *app, const struct http_request *req,
                                         struct http_response *res) {
     struct kube_request *kr = arena_alloc(req->arena, sizeof *kr);
     if (kr == NULL)
@@ -223,6 +223,22 @@ static enum err_code review(void *app, const struct http_request *req, struct ht
     kr->scope.project = http_header(req, "X-TKE-ProjectName");
     enum err_code rc = access_authenticate(kr, err);
     return finish(kr, rc == ERR_OK ? handle(kr, err) : rc, err);
+}
+
+/* Discovery is for whoever has shown who they are. */
+bool kube_admit_discovery(const void *app, const struct http_request *req, struct http_response *res,
+                          struct err *err) {
+    struct kube_request *kr = request_new(app, req, res);
+    if (kr == NULL) {
+        (void)err_set(err, ERR_NOMEM, "a request");
+        return false;
+    }
+    enum err_code rc = access_authenticate(kr, err);
+    if (rc == ERR_OK)
+        return true;
+    (void)finish(kr, rc, err);
+    *err = (struct err) { 0 }; /* answered */
+    return false;
 }
 
 static enum err_code self_post(void *app, const struct http_request *req, struct http_response *res,

@@ -1,12 +1,14 @@
 #include "server/first_admin.h"
 
-#include <stdio.h>
+#include "tkeauth/kube.h"
 
-enum { PASSWORD_BYTES = 15 };
+enum { PASSWORD_BYTES = 15, MEMORY_MAX = 4 * 1024 * 1024 };
+#define ADMIN_OBJECT "usr-admin"
+#define ADMIN_NAME "admin"
 
-static const struct connector *local_connector(const struct generation *g) {
+static const struct connector *local_tenant(const struct generation *g) {
     for (size_t i = 0; i < g->connector_count; i++)
-        if (str_eq(str_of(g->connectors[i]->ops->type), STR("local")))
+        if (connector_is_local(g->connectors[i]))
             return g->connectors[i];
     return NULL;
 }
@@ -18,63 +20,83 @@ static enum err_code count_one(void *ctx, const struct store_object *o, struct e
     return ERR_OK;
 }
 
-static enum err_code has_users(const struct server_parts *parts, const struct generation *g, bool *ret,
-                               struct err *err) {
+static enum err_code has_users(const struct resource_env *env, const struct generation *g, bool *ret, struct err *err) {
     size_t stored = 0;
-    enum err_code rc = store_list(parts->store, STR("localidentities"), STR_NULL, 1, count_one, &stored, NULL,
-                                  err);
+    const struct store_query q = {
+        .kind = str_of(kind_local_identity.plural), .limit = 1, .each = count_one, .ctx = &stored
+    };
+    enum err_code rc = store_list(env->store, &q, NULL, err);
     *ret = stored > 0 || g->env.static_user_count > 0;
     return rc;
 }
 
-static enum err_code create(const struct server_parts *parts, const char *tenant, struct str password,
+static enum err_code create(const struct resource_env *env, struct arena *a, const char *tenant, struct str password,
                             struct err *err) {
-    AUTO(strbuf_wipe_done) struct strbuf hash = STRBUF(PASSWORD_HASH_MAX), body = STRBUF(16384);
-    enum err_code rc = password_hash(password, &hash, err);
-    if (rc != ERR_OK)
-        return rc;
-    int64_t now = clock_now_s(parts->clock);
-    const struct local_user admin = { .id = STR("usr-admin"),
-                                      .tenant = str_of(tenant),
-                                      .username = STR("admin"),
-                                      .display_name = STR("Administrator"),
-                                      .password_hash = strbuf_str(&hash),
-                                      .created_at = now,
-                                      .updated_at = now };
-    rc = local_user_check(&admin, err);
-    if (rc == ERR_OK)
-        rc = local_user_encode(&admin, &body, err);
-    return rc == ERR_OK
-               ? store_create(parts->store, STR("localidentities"), admin.id, strbuf_str(&body), NULL, err)
-               : rc;
+    AUTO(strbuf_wipe_done) struct strbuf encoded = STRBUF(256);
+    const struct resource_options o = { .operation = STR("Update") };
+    struct refusal r = { .arena = a };
+    json_t *made = NULL;
+    int64_t revision;
+    base64_add(&encoded, password.ptr, password.len);
+    json_t *given = json_pack("{s:{s:s}, s:{s:s, s:s, s:s, s:s%}}", "metadata", "name", ADMIN_OBJECT, "spec",
+                              "tenantID", tenant, "username", ADMIN_NAME, "displayName", "Administrator",
+                              "hashedPassword", strbuf_c(&encoded), encoded.len);
+    if (given == NULL)
+        return err_set(err, ERR_NOMEM, "the first administrator");
+    enum err_code rc = resource_create(env, &kind_local_identity, a, given, &o, &made, &revision, &r, err);
+    json_decref(made);
+    json_decref(given);
+    return rc;
 }
 
-enum err_code first_admin_ensure(const struct server_parts *parts, const struct generation *g,
-                                 const char *dir, const char **ret_name, struct err *err) {
-    const struct connector *local = local_connector(g);
-    bool present = false;
-    *ret_name = NULL;
-    if (local == NULL)
-        return ERR_OK;
-    enum err_code rc = has_users(parts, g, &present, err);
-    *ret_name = "admin";
-    if (rc != ERR_OK || present)
-        return rc;
-    unsigned char raw[PASSWORD_BYTES];
+/* Without the role they are a user like any other: told, but no reason not to start. */
+static void make_administrator(const struct resource_env *env, struct arena *a, const char *tenant) {
+    const struct resource_options o = { .operation = STR("Update") };
+    struct refusal r = { .arena = a };
+    struct err err = { 0 };
+    json_t *written = NULL;
+    int64_t revision;
+    json_t *users = json_pack("[{s:s+}]", "id", tenant, "##" ADMIN_OBJECT);
+    enum err_code rc = users != NULL ? resource_bind(env, &kind_role, a, STR(KUBE_ROLE_ADMINISTRATOR), users, NULL, true,
+                                                     &o, &written, &revision, &r, &err)
+                                     : err_set(&err, ERR_NOMEM, "the first administrator");
+    if (rc != ERR_OK)
+        log_warn_err(env->log, NULL, "first_administrator_has_no_role", &err, KV("role", KUBE_ROLE_ADMINISTRATOR));
+    json_decref(written);
+    json_decref(users);
+}
+
+static enum err_code make(const struct resource_env *env, const char *tenant, const char *dir, struct err *err) {
+    AUTO_FREE(arena_free) struct arena *a = arena_new(MEMORY_MAX);
     AUTO(strbuf_wipe_done) struct strbuf password = STRBUF(64);
     AUTO(strbuf_done) struct strbuf path = STRBUF(4096);
-    random_bytes(parts->random, raw, sizeof raw);
+    unsigned char raw[PASSWORD_BYTES];
+    if (a == NULL)
+        return err_set(err, ERR_NOMEM, "the first administrator");
+    random_bytes(env->random, raw, sizeof raw);
     base64url_add(&password, raw, sizeof raw);
     strbuf_addf(&path, "%s/initial-admin-password", dir);
     /* The file first: an administrator whose password nobody knows would be worse than none. */
     strbuf_addc(&password, '\n');
-    rc = file_write_atomic(strbuf_c(&path), strbuf_str(&password), 0600, err);
+    enum err_code rc = file_write_atomic(strbuf_c(&path), strbuf_str(&password), 0600, err);
     if (rc == ERR_OK)
-        rc = create(parts, local->id, str_sub(strbuf_str(&password), 0, password.len - 1), err);
-    if (rc == ERR_EXISTS)
+        rc = create(env, a, tenant, str_sub(strbuf_str(&password), 0, password.len - 1), err);
+    if (rc != ERR_OK)
+        return rc;
+    make_administrator(env, a, tenant);
+    audit_event(env->log, NULL, "first_administrator_created", KV("user", ADMIN_NAME), KV("tenant", tenant),
+                KV("file", strbuf_c(&path)));
+    return ERR_OK;
+}
+
+enum err_code first_admin_ensure(const struct resource_env *env, const struct generation *g, const char *dir,
+                                 const char **ret_name, struct err *err) {
+    const struct connector *tenant = local_tenant(g);
+    bool present = false;
+    *ret_name = NULL;
+    if (tenant == NULL)
         return ERR_OK;
-    if (rc == ERR_OK)
-        audit_event(parts->log, NULL, "first_administrator_created", KV("user", "admin"),
-                    KV("tenant", local->id), KV("file", strbuf_c(&path)));
-    return rc;
+    enum err_code rc = has_users(env, g, &present, err);
+    *ret_name = ADMIN_NAME;
+    return rc == ERR_OK && !present ? make(env, tenant->id, dir, err) : rc;
 }

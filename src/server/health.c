@@ -35,15 +35,6 @@ static enum err_code ready(void *app, const struct http_request *req, struct htt
     return ERR_OK;
 }
 
-static enum err_code version(void *app, const struct http_request *req, struct http_response *res,
-                             struct err *err) {
-    (void)app;
-    (void)req;
-    (void)err;
-    http_body_static(res, "application/json", STR("{\"version\":\"" TKEAUTH_VERSION "\"}"));
-    return ERR_OK;
-}
-
 static enum err_code metrics(void *app, const struct http_request *req, struct http_response *res,
                              struct err *err) {
     const struct server_snapshot *s = app;
@@ -65,7 +56,6 @@ const struct route health_routes[] = {
     HEALTH("/readyz", ready),
     HEALTH("/healthz/ping", live),
     HEALTH("/oidc/healthz", live),
-    HEALTH("/version", version),
     { .path = NULL },
 };
 const struct route metrics_routes[] = {

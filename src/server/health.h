@@ -1,4 +1,4 @@
-/* /healthz, /livez, /readyz, /healthz/ping, /oidc/healthz, /version and /metrics. */
+/* /healthz, /livez, /readyz, /healthz/ping, /oidc/healthz and /metrics. */
 #pragma once
 #include "tkeauth/http.h"
 extern const struct route health_routes[]; /* everything but metrics */

@@ -514,7 +514,8 @@ void server_run(struct server *s) {
         struct pollfd fds[] = { { .fd = s->signal_fd, .events = POLLIN },
                                 { .fd = s->watch ? cfg_watch_fd(s->watch) : -1, .events = POLLIN },
                                 { .fd = settle_fd(objects_settle(s->objects)), .events = POLLIN } };
-        int ready = poll(fds, ARRAY_LEN(fds), TICK_MS);
+        int64_t passed = clock_mono_ms(clock_system()) - ticked;
+        int ready = poll(fds, ARRAY_LEN(fds), passed < TICK_MS ? (int)(TICK_MS - passed) : 0);
         if (ready > 0 && fds[0].revents != 0)
             take_signals(s);
         bool changed = ready > 0 && fds[1].revents != 0 && cfg_watch_changed(s->watch);
