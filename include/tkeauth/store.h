@@ -62,17 +62,17 @@ struct store_index {
 enum { STORE_EXPECT_ABSENT = 0, STORE_EXPECT_ANY = -1 };
 struct store_write {
     struct str kind, name, body;
-    struct str secret;                 /* STR_NULL: stays as it is; an empty one with a pointer: none */
+    struct str secret; /* STR_NULL: stays as it is; an empty one with a pointer: none */
     const struct store_index *indexes; /* all of them: those of the last write are forgotten */
     size_t index_count;
-    int64_t
-        expected; /* STORE_EXPECT_ABSENT: must not exist; STORE_EXPECT_ANY: created or replaced; else the revision that
+    int64_t expected; /* STORE_EXPECT_ABSENT: must not exist; STORE_EXPECT_ANY: created or replaced; else the revision that
                        * must be there */
-    bool
-        unrecorded; /* no history is kept and nobody is told: for internal kinds that hold secrets in their body */
+    bool unrecorded;  /* no history is kept and nobody is told: for internal kinds that hold secrets in their body. Such a
+                       * body is not told later either: a recorded write that follows is a creation, a deletion has none */
 };
 
-/* ---- one object at a time ---- */
+/* ---- one object at a time: transactions of one ---- */
+/* Errors as of store_tx_write. */
 MUST_CHECK enum err_code store_write(struct store *s, const struct store_write *w, int64_t *ret_revision,
                                      struct err *err);
 /* ERR_NOT_FOUND. Result lives in `a`; `secret` is STR_NULL. */
@@ -99,13 +99,13 @@ struct store_query {
     int64_t at_revision; /* 0: now; else as it was at that revision */
     store_each_fn *each;
     void *ctx;
-    bool
-        with_secret; /* for those who check or migrate secrets, never for what leaves the daemon; only with at_revision 0 */
+    bool with_secret; /* for those who check or migrate secrets, never for what leaves the daemon; only with at_revision 0 */
 };
 /* Calls `each` in name order (bytes) on one consistent state; the slices are valid during the call; an error from `each` ends the
  * list and is returned. `each` may call the store. `*ret_revision` (may be NULL): the store's revision of the listed state:
  * changes after it are not in the list. With `at_revision`, objects that changed since are offered as they were then whether or
- * not they had `key`, so the caller looks at what it gets. ERR_EXPIRED: at_revision is older than the history that is kept.
+ * not they had `key`, so the caller looks at what it gets. ERR_EXPIRED: at_revision is older than the history that is kept, or
+ * than an unrecorded write to the kind.
  * ERR_INVALID: it lies in the future. */
 MUST_CHECK enum err_code store_list(struct store *s, const struct store_query *q, int64_t *ret_revision,
                                     struct err *err);
@@ -126,7 +126,7 @@ struct store_owned {
 struct store_tx;
 /* Several reads and writes that happen together or not at all. `fn` runs on the store's writing thread, where everybody's writes
  * wait for it: parse, hash and ask others before. It may be run again after a failure that was not its own, so it must not
- * change anything but through `tx` and what it makes anew in `ctx`. Whatever it returns but ERR_OK undoes everything. Objects read
+ * change anything but through `tx` and what it makes anew in `ctx`, nor call the store otherwise. Whatever it returns but ERR_OK undoes everything. Objects read
  * through `tx` live in the arena given. `*ret_revision` (may be NULL): of the last write in it, or the present one. */
 typedef enum err_code store_tx_fn(void *ctx, struct store_tx *tx, struct err *err);
 MUST_CHECK enum err_code store_transact(struct store *s, store_tx_fn *fn, void *ctx, int64_t *ret_revision,
@@ -136,21 +136,25 @@ MUST_CHECK enum err_code store_tx_get(struct store_tx *tx, struct arena *a, stru
                                       struct store_object *ret, struct err *err);
 /* As store_list; at_revision must be 0. `each` may write. */
 MUST_CHECK enum err_code store_tx_list(struct store_tx *tx, const struct store_query *q, struct err *err);
-/* ERR_EXISTS: the object, or another one with a unique key of it, is there. ERR_CONFLICT, ERR_NOT_FOUND as `expected` says. */
+/* ERR_EXISTS: the object, or another one with a unique key of it, is there. ERR_CONFLICT, ERR_NOT_FOUND as `expected` says.
+ * ERR_INVALID: it has owners. None of these changes anything: the transaction may go on. */
 MUST_CHECK enum err_code store_tx_write(struct store_tx *tx, const struct store_write *w,
                                         int64_t *ret_revision, struct err *err);
 MUST_CHECK enum err_code store_tx_delete(struct store_tx *tx, struct str kind, struct str name,
                                          int64_t expected, bool unrecorded, struct err *err);
 /* From now on `owner` owns exactly `items` of `kind` (without duplicates): those nobody owned before are created, those nobody owns any more
- * are deleted. An object that exists keeps its body. `*ret_changed` (may be NULL): how many came or went. */
+ * are deleted. An object that exists keeps its body. `*ret_changed` (may be NULL): how many objects came or went. ERR_EXISTS: one
+ * is there that store_write has written; the transaction cannot go on. Fastest with items in the order of their names. */
 MUST_CHECK enum err_code store_tx_set_owned(struct store_tx *tx, struct str kind, struct str owner,
                                             const struct store_owned *items, size_t len, size_t *ret_changed,
                                             struct err *err);
-/* (owner, name) pairs of a kind in that order, from after `owner`, `name` (STR_NULL: the start); for checks and tests. */
-MUST_CHECK enum err_code
-store_owned_list(struct store *s, struct str kind, struct str owner, struct str name, size_t limit,
-                 enum err_code (*each)(void *ctx, struct str owner, struct str name, struct err *err),
-                 void *ctx, struct err *err);
+/* (owner, name) pairs of a kind in that order, from after `owner`, `name` (STR_NULL: the start), at most `limit` (0: all); for
+ * checks and tests. */
+MUST_CHECK enum err_code store_owned_list(struct store *s, struct str kind, struct str owner, struct str name,
+                                          size_t limit,
+                                          enum err_code (*each)(void *ctx, struct str owner, struct str name,
+                                                                struct err *err),
+                                          void *ctx, struct err *err);
 
 /* ---- history: what changed, in the order of revisions ---- */
 enum store_change_type { STORE_CREATED, STORE_UPDATED, STORE_DELETED };
@@ -159,18 +163,19 @@ struct store_change {
     enum store_change_type type;
     struct str kind, name;
     struct str body; /* as written; of a deletion: the last one */
-    struct str prev; /* the body before; STR_NULL: there was none */
-    int64_t prev_revision;
+    struct str prev; /* the body before (of a deletion: `body`); STR_NULL: there was none */
+    int64_t prev_revision; /* 0: there was none */
     int64_t at; /* seconds since 1970 */
 };
-/* Changes after revision `after`, of `kind` (STR_NULL: all recorded ones), at most `limit`. `*ret_upto`: everything up to there has
- * been seen (the store's revision when fewer than `limit` were found). ERR_EXPIRED: some of them are not kept any more. */
+/* Changes after revision `after`, of `kind` (STR_NULL: all recorded ones), at most `limit` (at least 1). `*ret_upto`: everything up to there has
+ * been seen (the store's revision when fewer than `limit` were found). ERR_EXPIRED: some of them are not kept any more.
+ * ERR_INVALID: `after` lies in the future. `each` may call the store; its error ends the list and is returned. */
 MUST_CHECK enum err_code store_changes(struct store *s, struct str kind, int64_t after, size_t limit,
                                        enum err_code (*each)(void *ctx, const struct store_change *c,
                                                              struct err *err),
                                        void *ctx, int64_t *ret_upto, struct err *err);
-/* Forgets changes written before `before` (seconds since 1970), and the oldest over `keep_max` in any case; at most `limit` of them: call
- * again while *ret_count == limit. */
+/* Forgets changes written before `before` (seconds since 1970), and the oldest over `keep_max` in any case; at most `limit` (at least 1) of
+ * them: call again while *ret_count == limit. A change is kept as long as one before it is: a clock that has gone back forgets later. */
 MUST_CHECK enum err_code store_compact(struct store *s, int64_t before, size_t keep_max, size_t limit,
                                        size_t *ret_count, struct err *err);
 /* `committed` is called after every commit that changed recorded objects, before the callers of these writes go on, by one thread at a

@@ -1,4 +1,4 @@
-#include "store/backend.h"
+#include "store/limits.h"
 
 static const struct store_ops *const backends[] = { &store_memory_ops, &store_sqlite_ops };
 
@@ -25,132 +25,6 @@ enum err_code store_open(const struct store_options *options, struct store **ret
 void store_close(struct store *s) {
     if (s != NULL)
         s->ops->close(s);
-}
-
-/* ---- what may be stored ---- */
-
-static enum err_code check_writable(const struct store *s, struct err *err) {
-    return s->read_only ? err_set(err, ERR_FORBIDDEN, "the store was opened to be read only") : ERR_OK;
-}
-
-static bool is_kind_char(char c) { return (c >= 'a' && c <= 'z') || ascii_is_digit(c) || c == '-'; }
-
-static enum err_code check_kind(struct str kind, struct err *err) {
-    if (kind.len == 0 || kind.len > STORE_KIND_MAX)
-        return err_set(err, ERR_INVALID, "a kind of %zu bytes", kind.len);
-    for (size_t i = 0; i < kind.len; i++)
-        if (!is_kind_char(kind.ptr[i]))
-            return err_set(err, ERR_INVALID, "kind \"%.*s\": lower-case letters, digits and '-' only",
-                           STR_FMT(kind));
-    return ERR_OK;
-}
-
-static enum err_code check_object(struct str kind, struct str name, struct err *err) {
-    enum err_code rc = check_kind(kind, err);
-    if (rc != ERR_OK)
-        return rc;
-    if (name.len == 0 || name.len > STORE_NAME_MAX)
-        return err_set(err, ERR_INVALID, "%.*s: a name of %zu bytes", STR_FMT(kind), name.len);
-    if (!str_is_utf8(name) || str_has_control(name))
-        return err_set(err, ERR_INVALID, "%.*s: a name that is no printable UTF-8", STR_FMT(kind));
-    return ERR_OK;
-}
-
-static enum err_code check_body(struct str body, struct err *err) {
-    if (body.len > STORE_OBJECT_MAX)
-        return err_set(err, ERR_LIMIT, "a body of %zu bytes, %d are taken", body.len, STORE_OBJECT_MAX);
-    return ERR_OK;
-}
-
-static enum err_code check_key(const char *what, struct str key, struct err *err) {
-    if (key.len > STORE_KEY_MAX)
-        return err_set(err, ERR_LIMIT, "%s of %zu bytes, %d are taken", what, key.len, STORE_KEY_MAX);
-    return ERR_OK;
-}
-
-static enum err_code check_keys(struct str client_id, struct str subject, struct str session_id,
-                                struct err *err) {
-    enum err_code rc = check_key("client id", client_id, err);
-    if (rc == ERR_OK)
-        rc = check_key("subject", subject, err);
-    if (rc == ERR_OK)
-        rc = check_key("session id", session_id, err);
-    return rc;
-}
-
-static enum err_code check_family(const struct store_family *f, struct err *err) {
-    if (f->generation == 0)
-        return err_set(err, ERR_INVALID, "a family's first generation is 1");
-    enum err_code rc = check_keys(f->client_id, f->subject, f->session_id, err);
-    return rc == ERR_OK ? check_body(f->body, err) : rc;
-}
-
-/* ---- resources ---- */
-
-enum err_code store_create(struct store *s, struct str kind, struct str name, struct str body,
-                           int64_t *ret_revision, struct err *err) {
-    enum err_code rc = check_writable(s, err);
-    if (rc == ERR_OK)
-        rc = check_object(kind, name, err);
-    if (rc == ERR_OK)
-        rc = check_body(body, err);
-    if (rc != ERR_OK)
-        return rc;
-    int64_t revision = 0;
-    rc = s->ops->create(s, &(struct store_object) { kind, name, body, 0 }, &revision, err);
-    if (rc == ERR_OK && ret_revision != NULL)
-        *ret_revision = revision;
-    return rc;
-}
-
-enum err_code store_get(struct store *s, struct arena *a, struct str kind, struct str name,
-                        struct store_object *ret, struct err *err) {
-    enum err_code rc = check_object(kind, name, err);
-    return rc == ERR_OK ? s->ops->get(s, a, kind, name, ret, err) : rc;
-}
-
-enum err_code store_update(struct store *s, struct str kind, struct str name, struct str body,
-                           int64_t expected_revision, int64_t *ret_revision, struct err *err) {
-    enum err_code rc = check_writable(s, err);
-    if (rc == ERR_OK)
-        rc = check_object(kind, name, err);
-    if (rc == ERR_OK)
-        rc = check_body(body, err);
-    if (rc != ERR_OK)
-        return rc;
-    int64_t revision = 0;
-    rc = s->ops->update(s, &(struct store_object) { kind, name, body, expected_revision }, &revision, err);
-    if (rc == ERR_OK && ret_revision != NULL)
-        *ret_revision = revision;
-    return rc;
-}
-
-enum err_code store_delete(struct store *s, struct str kind, struct str name, int64_t expected_revision,
-                           struct err *err) {
-    enum err_code rc = check_writable(s, err);
-    if (rc == ERR_OK)
-        rc = check_object(kind, name, err);
-    if (rc != ERR_OK)
-        return rc;
-    return s->ops->remove(s, &(struct store_object) { kind, name, STR_NULL, expected_revision }, err);
-}
-
-enum err_code store_list(struct store *s, struct str kind, struct str after, size_t limit,
-                         enum err_code (*each)(void *ctx, const struct store_object *o, struct err *err),
-                         void *ctx, int64_t *ret_revision, struct err *err) {
-    enum err_code rc = check_kind(kind, err);
-    if (rc != ERR_OK)
-        return rc;
-    int64_t revision = 0;
-    rc = s->ops->list(s, &(struct store_list_query) { kind, after, limit, each, ctx }, &revision, err);
-    if (rc == ERR_OK && ret_revision != NULL)
-        *ret_revision = revision;
-    return rc;
-}
-
-enum err_code store_kind_revision(struct store *s, struct str kind, int64_t *ret, struct err *err) {
-    enum err_code rc = check_kind(kind, err);
-    return rc == ERR_OK ? s->ops->kind_revision(s, kind, ret, err) : rc;
 }
 
 /* ---- codes and families ---- */
@@ -221,7 +95,7 @@ enum err_code store_family_revoke(struct store *s, const struct store_family_fil
                                   size_t *ret_count, struct err *err) {
     enum err_code rc = check_writable(s, err);
     if (rc == ERR_OK)
-        rc = check_keys(filter->client_id, filter->subject, filter->session_id, err);
+        rc = check_family_keys(filter->client_id, filter->subject, filter->session_id, err);
     if (rc != ERR_OK)
         return rc;
     /* Forgetting to fill in the filter must not log everybody out. */
@@ -239,11 +113,9 @@ enum err_code store_family_revoke(struct store *s, const struct store_family_fil
 
 enum err_code store_expire(struct store *s, int64_t now, size_t limit, size_t *ret_count, struct err *err) {
     enum err_code rc = check_writable(s, err);
-    if (rc != ERR_OK)
-        return rc;
-    if (limit == 0 || limit > INT32_MAX)
-        return err_set(err, ERR_INVALID, "a limit of %zu rows", limit);
-    return s->ops->expire(s, now, limit, ret_count, err);
+    if (rc == ERR_OK)
+        rc = check_limit(limit, err);
+    return rc == ERR_OK ? s->ops->expire(s, now, limit, ret_count, err) : rc;
 }
 
 enum err_code store_backup(struct store *s, const char *path, struct err *err) {

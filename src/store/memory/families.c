@@ -2,28 +2,13 @@
 
 #include <stdlib.h>
 
-static void free_str(struct str s) {
-    union {
-        const char *in;
-        char *out;
-    } owned = { .in = s.ptr };
-    free(owned.out);
-}
-
-/* STR_NULL becomes an empty string, as it does in a database column. */
-static bool own_str(struct str *s) {
-    char *copy = str_dup(*s);
-    *s = (struct str) { copy, copy != NULL ? s->len : 0 };
-    return copy != NULL;
-}
-
 void memory_family_free(struct memory_family *f) {
     if (f == NULL)
         return;
-    free_str(f->family.client_id);
-    free_str(f->family.subject);
-    free_str(f->family.session_id);
-    free_str(f->family.body);
+    memory_str_free(f->family.client_id);
+    memory_str_free(f->family.subject);
+    memory_str_free(f->family.session_id);
+    memory_str_free(f->family.body);
     free(f);
 }
 DEFINE_AUTO_FREE(memory_family_free, struct memory_family);
@@ -35,10 +20,10 @@ static struct memory_family *family_new(const struct store_family *from) {
     f->family = *from;
     f->forget_at = family_end(from);
     /* All four, even after a failure: none may keep pointing at the caller's bytes. */
-    bool owned = own_str(&f->family.client_id);
-    owned = own_str(&f->family.subject) && owned;
-    owned = own_str(&f->family.session_id) && owned;
-    owned = own_str(&f->family.body) && owned;
+    bool owned = memory_str_own(&f->family.client_id);
+    owned = memory_str_own(&f->family.subject) && owned;
+    owned = memory_str_own(&f->family.session_id) && owned;
+    owned = memory_str_own(&f->family.body) && owned;
     if (owned)
         return f;
     memory_family_free(f);
@@ -108,9 +93,9 @@ static enum err_code rotate(struct memory_family *f, const struct store_refresh 
     struct store_family *family = &f->family;
     if (in->body.ptr != NULL) {
         struct str body = in->body;
-        if (!own_str(&body))
+        if (!memory_str_own(&body))
             return err_set(err, ERR_NOMEM, "a refresh family");
-        free_str(family->body);
+        memory_str_free(family->body);
         family->body = body;
     }
     predecessors_add(&f->known, in);

@@ -2,6 +2,20 @@
 
 #include <stdlib.h>
 
+void memory_str_free(struct str s) {
+    union {
+        const char *in;
+        char *out;
+    } owned = { .in = s.ptr };
+    free(owned.out);
+}
+
+bool memory_str_own(struct str *s) {
+    char *copy = str_dup(*s);
+    *s = (struct str) { copy, copy != NULL ? s->len : 0 };
+    return copy != NULL;
+}
+
 static void free_code(void *c) { memory_code_free(c); }
 static void free_family(void *f) { memory_family_free(f); }
 
@@ -10,7 +24,9 @@ static enum err_code memory_open(const struct store_options *options, struct sto
     struct memory_store *m = calloc(1, sizeof *m);
     if (m == NULL)
         return err_set(err, ERR_NOMEM, "a memory store");
+    store_base_init(&m->base);
     (void)pthread_mutex_init(&m->mutex, NULL);
+    m->objects.free_value = memory_object_free;
     random_bytes(random_system(), m->codes.seed, sizeof m->codes.seed);
     random_bytes(random_system(), m->families.seed, sizeof m->families.seed);
     *ret = &m->base;
@@ -19,13 +35,18 @@ static enum err_code memory_open(const struct store_options *options, struct sto
 
 static void memory_close(struct store *s) {
     struct memory_store *m = memory_of(s);
-    for (size_t i = 0; i < m->objects_len; i++)
-        memory_object_free(m->objects[i]);
-    free(m->objects);
+    ordered_done(&m->objects);
+    ordered_done(&m->keys);
+    ordered_done(&m->owned);
+    ordered_done(&m->owners);
+    for (size_t i = 0; i < m->changes_len; i++)
+        memory_change_free(m->changes[i]);
+    free(m->changes);
     free(m->kinds);
     map_done(&m->codes, free_code);
     map_done(&m->families, free_family);
     (void)pthread_mutex_destroy(&m->mutex);
+    store_base_done(s);
     free(m);
 }
 
@@ -82,12 +103,20 @@ const struct store_ops store_memory_ops = {
     .type = "memory",
     .open = memory_open,
     .close = memory_close,
-    .create = memory_create,
+    .transact = memory_transact,
+    .tx_get = memory_tx_get,
+    .tx_list = memory_tx_list,
+    .tx_write = memory_tx_write,
+    .tx_remove = memory_tx_remove,
+    .tx_set_owned = memory_tx_set_owned,
     .get = memory_get,
-    .update = memory_update,
-    .remove = memory_remove,
+    .find = memory_find,
     .list = memory_list,
     .kind_revision = memory_kind_revision,
+    .revision = memory_revision,
+    .owned_list = memory_owned_list,
+    .changes = memory_changes,
+    .compact = memory_compact,
     .code_put = memory_code_put,
     .code_get = memory_code_get,
     .code_consume = memory_code_consume,

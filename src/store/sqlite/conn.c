@@ -157,6 +157,8 @@ void query_time(struct query *q, int64_t t) {
         bound(q, sqlite3_bind_null(q->statement, ++q->bound));
 }
 
+void query_limit(struct query *q, size_t n) { query_i64(q, n == 0 || n > INT64_MAX ? -1 : (int64_t)n); }
+
 enum err_code query_step(struct query *q, bool *ret_row, struct err *err) {
     if (q->rc == SQLITE_OK)
         q->rc = sqlite3_step(q->statement);
@@ -188,6 +190,17 @@ struct str query_col_text(const struct query *q, int column) {
     const void *p = sqlite3_column_text(q->statement, column);
     int len = sqlite3_column_bytes(q->statement, column);
     return p != NULL && len > 0 ? (struct str) { p, (size_t)len } : STR("");
+}
+
+struct str query_col_text_or_null(const struct query *q, int column) {
+    bool null = sqlite3_column_type(q->statement, column) == SQLITE_NULL;
+    return null ? STR_NULL : query_col_text(q, column);
+}
+
+struct str query_col_blob(const struct query *q, int column) {
+    const void *p = sqlite3_column_blob(q->statement, column);
+    int len = sqlite3_column_bytes(q->statement, column);
+    return p != NULL && len > 0 ? (struct str) { p, (size_t)len } : STR_NULL;
 }
 
 enum err_code query_col_bytes(const struct query *q, int column, void *out, size_t len, struct err *err) {

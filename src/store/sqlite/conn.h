@@ -48,13 +48,16 @@ void query_text(struct query *q, struct str s);                  /* STR_NULL: ''
 void query_text_or_null(struct query *q, struct str s);          /* STR_NULL: SQL NULL */
 void query_i64(struct query *q, int64_t n);
 void query_time(struct query *q, int64_t t); /* 0: SQL NULL */
+void query_limit(struct query *q, size_t n); /* 0: none */
 /* `*ret_row`: whether there is a row. A violated key is ERR_EXISTS. */
 MUST_CHECK enum err_code query_step(struct query *q, bool *ret_row, struct err *err);
 MUST_CHECK enum err_code query_run(struct query *q, struct err *err); /* to the end */
 
 /* Columns of the current row; slices are valid until the next step. */
 int64_t query_col_i64(const struct query *q, int column);
-struct str query_col_text(const struct query *q, int column);
+struct str query_col_text(const struct query *q, int column);         /* NULL: "" */
+struct str query_col_text_or_null(const struct query *q, int column); /* NULL: STR_NULL */
+struct str query_col_blob(const struct query *q, int column);         /* NULL, empty: STR_NULL */
 /* Copies exactly `len` bytes; any other length means a damaged file: ERR_INTERNAL. */
 MUST_CHECK enum err_code query_col_bytes(const struct query *q, int column, void *out, size_t len,
                                          struct err *err);

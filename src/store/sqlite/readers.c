@@ -65,6 +65,31 @@ void readers_give(struct sqlite_store *s, struct conn *c, enum err_code rc, cons
         forget(s, c);
 }
 
+/* What a receiver of a list answers is not the connection's fault. */
+static enum err_code give_back(struct sqlite_store *s, struct conn *c, enum err_code rc,
+                               const struct err *err) {
+    readers_give(s, c, c->failed != 0 ? rc : ERR_OK, err);
+    return rc;
+}
+
+enum err_code readers_run(struct sqlite_store *s, read_fn *read, void *args, struct err *err) {
+    struct conn *c = NULL;
+    enum err_code rc = readers_take(s, &c, err);
+    return rc == ERR_OK ? give_back(s, c, read(c, args, err), err) : rc;
+}
+
+enum err_code readers_run_together(struct sqlite_store *s, read_fn *read, void *args, struct err *err) {
+    struct conn *c = NULL;
+    enum err_code rc = readers_take(s, &c, err);
+    if (rc != ERR_OK)
+        return rc;
+    rc = conn_run(c, SQL_BEGIN_READ, err);
+    if (rc == ERR_OK)
+        rc = read(c, args, err);
+    conn_rollback(c);
+    return give_back(s, c, rc, err);
+}
+
 void readers_close(struct sqlite_store *s) {
     struct conn *c;
     while ((c = pop_idle(&s->readers)) != NULL) {

@@ -31,6 +31,35 @@ static const char *const steps[] = {
     "CREATE INDEX families_subject ON families (subject);"
     "CREATE INDEX families_session_id ON families (session_id);"
     "CREATE TABLE probe (id INTEGER PRIMARY KEY, count INTEGER NOT NULL) STRICT;",
+
+    /* `state` has one row: the last revision, the highest one whose change has been forgotten, and how many changes are kept.
+     * kinds.floor: what the objects of the kind were before that revision is not known, because a write since then was not
+     * recorded. Objects from before there was a history count as not recorded: their bodies may hold what must not get into
+     * it. Small columns come before large ones, so that they are read without them. */
+    "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL,"
+    " floor INTEGER NOT NULL, kept INTEGER NOT NULL) STRICT;"
+    "INSERT INTO state (id, revision, floor, kept)"
+    " SELECT 1, coalesce(max(revision), 0), coalesce(max(revision), 0), 0 FROM kinds;"
+    "ALTER TABLE kinds ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE objects RENAME TO objects_before;"
+    "CREATE TABLE objects (kind TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL,"
+    " recorded INTEGER NOT NULL, body TEXT NOT NULL, secret BLOB, PRIMARY KEY (kind, name))"
+    " STRICT, WITHOUT ROWID;"
+    "INSERT INTO objects (kind, name, revision, recorded, body)"
+    " SELECT kind, name, revision, 0, body FROM objects_before;"
+    "DROP TABLE objects_before;"
+    "CREATE TABLE object_keys (kind TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,"
+    " is_unique INTEGER NOT NULL, PRIMARY KEY (kind, key, name)) STRICT, WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX object_keys_unique ON object_keys (kind, key) WHERE is_unique = 1;"
+    "CREATE INDEX object_keys_name ON object_keys (kind, name, key, is_unique);"
+    "CREATE TABLE owned (kind TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL,"
+    " PRIMARY KEY (kind, owner, name)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX owned_name ON owned (kind, name);"
+    "CREATE TABLE changes (revision INTEGER PRIMARY KEY, type INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " kind TEXT NOT NULL, name TEXT NOT NULL, prev_revision INTEGER NOT NULL, body TEXT NOT NULL,"
+    " prev TEXT) STRICT;"
+    "CREATE INDEX changes_kind ON changes (kind);"
+    "CREATE INDEX changes_name ON changes (kind, name);",
 };
 enum { SCHEMA_VERSION = ARRAY_LEN(steps) };
 
@@ -84,6 +113,8 @@ static enum err_code switch_to_wal(struct conn *c, struct err *err) {
             break;
         (void)nanosleep(&(struct timespec) { .tv_nsec = PAUSE_MS * 1000000L }, NULL);
     }
+    if (rc == ERR_OK)
+        c->failed = 0;
     return rc;
 }
 

@@ -6,6 +6,8 @@
     " AND revoked = 0 AND (?2 IS NULL OR id = ?2) AND (?3 IS NULL OR session_id = ?3)"                       \
     " AND (?4 IS NULL OR subject = ?4) AND (?5 IS NULL OR client_id = ?5)"
 
+#define CHANGES "SELECT revision, type, at, kind, name, prev_revision, body, prev FROM changes"
+
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -19,17 +21,64 @@ static const char *const texts[SQL_COUNT] = {
         "INSERT INTO probe (id, count) VALUES (1, 1) ON CONFLICT DO UPDATE SET count = count + 1",
     [SQL_BACKUP] = "VACUUM INTO ?1",
 
-    [SQL_KIND_NEXT] = "INSERT INTO kinds (kind, revision)"
-                      " VALUES (?1, (SELECT coalesce(max(revision), 0) + 1 FROM kinds))"
-                      " ON CONFLICT (kind) DO UPDATE SET revision = excluded.revision RETURNING revision",
-    [SQL_KIND_GET] = "SELECT revision FROM kinds WHERE kind = ?1",
-    [SQL_OBJECT_INSERT] = "INSERT INTO objects (kind, name, revision, body) VALUES (?1, ?2, ?3, ?4)",
-    [SQL_OBJECT_GET] = "SELECT revision, body FROM objects WHERE kind = ?1 AND name = ?2",
-    [SQL_OBJECT_REVISION] = "SELECT revision FROM objects WHERE kind = ?1 AND name = ?2",
-    [SQL_OBJECT_UPDATE] = "UPDATE objects SET revision = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
+    [SQL_STATE_GET] = "SELECT revision, floor, kept FROM state WHERE id = 1",
+    [SQL_STATE_ADVANCE] = "UPDATE state SET revision = ?1, kept = kept + ?2 WHERE id = 1",
+    [SQL_STATE_FORGET] = "UPDATE state SET floor = ?1, kept = kept - ?2 WHERE id = 1",
+    [SQL_KIND_GET] = "SELECT revision, floor FROM kinds WHERE kind = ?1",
+    [SQL_KIND_PUT] = "INSERT INTO kinds (kind, revision, floor) VALUES (?1, ?2, ?3)"
+                     " ON CONFLICT (kind) DO UPDATE SET revision = excluded.revision,"
+                     " floor = max(floor, excluded.floor)",
+
+    [SQL_OBJECT_GET] = "SELECT name, revision, body, CASE WHEN ?3 THEN secret END FROM objects WHERE kind = "
+                       "?1 AND name = ?2",
+    [SQL_OBJECT_THERE] =
+        "SELECT revision, recorded, EXISTS (SELECT 1 FROM owned WHERE kind = ?1 AND name = ?2)"
+        " FROM objects WHERE kind = ?1 AND name = ?2",
+    [SQL_OBJECT_LIST] = "SELECT name, revision, body, CASE WHEN ?3 THEN secret END FROM objects"
+                        " WHERE kind = ?1 AND name > ?2 AND revision <= ?4 ORDER BY name LIMIT ?5",
+    [SQL_OBJECT_LIST_BY_KEY] =
+        "SELECT o.name, o.revision, o.body, CASE WHEN ?3 THEN o.secret END"
+        " FROM object_keys AS k CROSS JOIN objects AS o ON o.kind = k.kind AND o.name = k.name"
+        " WHERE k.kind = ?1 AND k.name > ?2 AND k.key = ?6 AND o.revision <= ?4 ORDER BY k.name LIMIT ?5",
+    [SQL_OBJECT_PUT] = "INSERT INTO objects (kind, name, revision, recorded, body, secret)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, x''))"
+                       " ON CONFLICT (kind, name) DO UPDATE SET revision = excluded.revision,"
+                       " recorded = excluded.recorded, body = excluded.body,"
+                       " secret = CASE WHEN ?6 IS NULL THEN secret ELSE excluded.secret END",
     [SQL_OBJECT_DELETE] = "DELETE FROM objects WHERE kind = ?1 AND name = ?2",
-    [SQL_OBJECT_LIST] = "SELECT name, revision, body FROM objects WHERE kind = ?1 AND name > ?2"
-                        " ORDER BY name LIMIT ?3",
+
+    [SQL_KEY_LIST] = "SELECT key, is_unique FROM object_keys WHERE kind = ?1 AND name = ?2 ORDER BY key",
+    [SQL_KEY_TAKEN] = "SELECT 1 FROM object_keys WHERE kind = ?1 AND key = ?2 AND name <> ?3 LIMIT 1",
+    [SQL_KEY_TAKEN_UNIQUE] = "SELECT 1 FROM object_keys INDEXED BY object_keys_unique"
+                             " WHERE kind = ?1 AND key = ?2 AND is_unique = 1 AND name <> ?3",
+    [SQL_KEY_PUT] = "INSERT INTO object_keys (kind, key, name, is_unique) VALUES (?1, ?2, ?3, ?4)"
+                    " ON CONFLICT (kind, key, name) DO UPDATE SET is_unique = excluded.is_unique",
+    [SQL_KEY_DELETE] = "DELETE FROM object_keys WHERE kind = ?1 AND key = ?2 AND name = ?3",
+    [SQL_KEY_DELETE_ALL] = "DELETE FROM object_keys WHERE kind = ?1 AND name = ?2",
+
+    [SQL_OWNED_OF] = "SELECT name FROM owned WHERE kind = ?1 AND owner = ?2 ORDER BY name",
+    [SQL_OWNED_PUT] = "INSERT INTO owned (kind, owner, name) VALUES (?1, ?2, ?3)",
+    [SQL_OWNED_DELETE] = "DELETE FROM owned WHERE kind = ?1 AND owner = ?2 AND name = ?3",
+    [SQL_OWNED_LIST] = "SELECT owner, name FROM owned WHERE kind = ?1 AND (owner, name) > (?2, ?3)"
+                       " ORDER BY owner, name LIMIT ?4",
+
+    /* The body before goes from one table to the other: unless it was not to be told. Bodies of a deletion are one. */
+    [SQL_CHANGE_PUT] = "INSERT INTO changes (revision, type, at, kind, name, prev_revision, body, prev)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                       " (SELECT body FROM objects WHERE kind = ?4 AND name = ?5 AND recorded = 1))",
+    [SQL_CHANGE_DELETE] =
+        "INSERT INTO changes (revision, type, at, kind, name, prev_revision, body, prev)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+        " coalesce((SELECT body FROM objects WHERE kind = ?4 AND name = ?5 AND recorded = 1), ''), NULL)",
+    [SQL_CHANGE_LIST] = CHANGES " WHERE revision > ?1 ORDER BY revision LIMIT ?2",
+    [SQL_CHANGE_LIST_OF_KIND] = CHANGES " WHERE revision > ?1 AND kind = ?3 ORDER BY revision LIMIT ?2",
+    /* min() picks the row that the other columns are of. */
+    [SQL_CHANGE_FIRST_PER_NAME] =
+        "SELECT name, prev_revision, CASE type WHEN 2 THEN body ELSE prev END, NULL, type, min(revision)"
+        " FROM changes WHERE kind = ?1 AND name > ?2 AND name <= ?3 AND revision > ?4"
+        " GROUP BY name ORDER BY name",
+    [SQL_CHANGE_OLDEST] = "SELECT revision, at FROM changes WHERE revision > ?1 ORDER BY revision LIMIT ?2",
+    [SQL_CHANGE_FORGET] = "DELETE FROM changes WHERE revision <= ?1",
 
     [SQL_CODE_INSERT] = "INSERT INTO codes (id, hash, family_id, expires_at, forget_at, used, body)"
                         " VALUES (?1, ?2, ?3, ?4, ?4, 0, ?5)",

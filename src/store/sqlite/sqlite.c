@@ -110,6 +110,7 @@ static enum err_code open_for_reading(struct sqlite_store *s, struct err *err) {
 static void release(struct sqlite_store *s) {
     readers_close(s);
     (void)pthread_mutex_destroy(&s->readers.mutex);
+    store_base_done(&s->base);
     free(s->path);
     free(s);
 }
@@ -124,8 +125,8 @@ static enum err_code sqlite_open(const struct store_options *options, struct sto
         return err_set(err, ERR_NOMEM, "a store");
     }
     s->log = options->log;
-    s->clock = options->clock != NULL ? options->clock : clock_system();
     s->base.read_only = options->read_only;
+    store_base_init(&s->base);
     (void)pthread_mutex_init(&s->readers.mutex, NULL);
     rc = options->read_only ? open_for_reading(s, err) : open_for_writing(s, options, err);
     if (rc != ERR_OK) {
@@ -148,12 +149,20 @@ const struct store_ops store_sqlite_ops = {
     .type = "sqlite",
     .open = sqlite_open,
     .close = sqlite_close,
-    .create = sqlite_create,
+    .transact = sqlite_transact,
+    .tx_get = sqlite_tx_get,
+    .tx_list = sqlite_tx_list,
+    .tx_write = sqlite_tx_write,
+    .tx_remove = sqlite_tx_remove,
+    .tx_set_owned = sqlite_tx_set_owned,
     .get = sqlite_get,
-    .update = sqlite_update,
-    .remove = sqlite_remove,
+    .find = sqlite_find,
     .list = sqlite_list,
     .kind_revision = sqlite_kind_revision,
+    .revision = sqlite_revision,
+    .owned_list = sqlite_owned_list,
+    .changes = sqlite_changes,
+    .compact = sqlite_compact,
     .code_put = sqlite_code_put,
     .code_get = sqlite_code_get,
     .code_consume = sqlite_code_consume,

@@ -52,6 +52,7 @@ struct writer {
     bool stopping;
     struct conn conn; /* the thread's own once it runs */
     bool stale;       /* conn is to be replaced before its next use */
+    bool recorded;    /* the transaction under way has changed recorded objects */
     struct counter *commits, *failures;
     struct histogram *commit_time;
 };
@@ -71,13 +72,18 @@ struct readers {
 MUST_CHECK enum err_code readers_take(struct sqlite_store *s, struct conn **ret, struct err *err);
 /* `rc`: what the reading came to; a connection that failed is not used again. */
 void readers_give(struct sqlite_store *s, struct conn *c, enum err_code rc, const struct err *err);
+/* Reads with a connection taken for it. */
+typedef enum err_code read_fn(struct conn *c, void *args, struct err *err);
+MUST_CHECK enum err_code readers_run(struct sqlite_store *s, read_fn *read, void *args, struct err *err);
+/* The same in one read transaction, so that everything that is read belongs together. */
+MUST_CHECK enum err_code readers_run_together(struct sqlite_store *s, read_fn *read, void *args,
+                                              struct err *err);
 void readers_close(struct sqlite_store *s);
 
 struct sqlite_store {
     struct store base;
     char *path;
     struct log *log;
-    const struct clock *clock;
     struct health health;
     struct writer writer;
     struct readers readers;
@@ -89,16 +95,43 @@ MUST_CHECK enum err_code sqlite_connect(const char *path, enum conn_mode mode, s
                                         struct err *err);
 
 /* ---- operations ---- */
-enum err_code sqlite_create(struct store *s, const struct store_object *o, int64_t *ret_revision,
-                            struct err *err);
-enum err_code sqlite_get(struct store *s, struct arena *a, struct str kind, struct str name,
+enum err_code sqlite_transact(struct store *s, store_tx_fn *fn, void *ctx, int64_t *ret_revision,
+                              struct err *err);
+enum err_code sqlite_tx_get(struct store_tx *tx, struct arena *a, const struct store_lookup *key,
+                            struct store_object *ret, struct err *err);
+enum err_code sqlite_tx_list(struct store_tx *tx, const struct store_query *q, struct err *err);
+enum err_code sqlite_tx_write(struct store_tx *tx, const struct store_write *w, int64_t *ret_revision,
+                              struct err *err);
+enum err_code sqlite_tx_remove(struct store_tx *tx, const struct store_write *w, struct err *err);
+enum err_code sqlite_tx_set_owned(struct store_tx *tx, const struct store_owned_set *set, size_t *ret_changed,
+                                  struct err *err);
+
+enum err_code sqlite_get(struct store *s, struct arena *a, const struct store_lookup *key,
                          struct store_object *ret, struct err *err);
-enum err_code sqlite_update(struct store *s, const struct store_object *o, int64_t *ret_revision,
-                            struct err *err);
-enum err_code sqlite_remove(struct store *s, const struct store_object *o, struct err *err);
-enum err_code sqlite_list(struct store *s, const struct store_list_query *q, int64_t *ret_revision,
+enum err_code sqlite_find(struct store *s, struct arena *a, const struct store_lookup *key,
+                          struct store_object *ret, bool *ret_more, struct err *err);
+enum err_code sqlite_list(struct store *s, const struct store_query *q, int64_t *ret_revision,
                           struct err *err);
 enum err_code sqlite_kind_revision(struct store *s, struct str kind, int64_t *ret, struct err *err);
+enum err_code sqlite_revision(struct store *s, int64_t *ret, struct err *err);
+enum err_code sqlite_owned_list(struct store *s, const struct store_owned_query *q, struct err *err);
+enum err_code sqlite_changes(struct store *s, const struct store_change_query *q, int64_t *ret_upto,
+                             struct err *err);
+enum err_code sqlite_compact(struct store *s, const struct store_compaction *c, size_t *ret_count,
+                             struct err *err);
+
+/* What a connection sees: inside a read transaction, or a write. */
+struct counters {
+    int64_t revision; /* the last one */
+    int64_t floor;    /* all changes after it are there */
+    int64_t kept;     /* changes */
+};
+MUST_CHECK enum err_code read_counters(struct conn *c, struct counters *ret, struct err *err);
+MUST_CHECK enum err_code read_kind(struct conn *c, struct str kind, int64_t *ret_revision, int64_t *ret_floor,
+                                   struct err *err); /* both 0: never written */
+MUST_CHECK enum err_code read_object(struct conn *c, struct arena *a, const struct store_lookup *key,
+                                     struct store_object *ret, struct err *err);
+MUST_CHECK enum err_code read_list(struct conn *c, const struct store_query *q, struct err *err); /* of now */
 
 enum err_code sqlite_code_put(struct store *s, const struct store_code *code, struct err *err);
 enum err_code sqlite_code_get(struct store *s, struct arena *a, const struct store_code_use *use,

@@ -37,6 +37,17 @@ static bool needs_reconnect(int failed) {
     return primary != SQLITE_FULL && primary != SQLITE_BUSY && primary != SQLITE_NOMEM;
 }
 
+/* The connection knows: a request may have a reason of its own to call something unavailable, and it may have made something
+ * else of what it was told. */
+static enum err_code check_storage(const struct conn *c, const struct write_request *r, struct err *err) {
+    if (c->failed == 0)
+        return ERR_OK;
+    if (!conn_is_storage_error(r->rc))
+        return err_set(err, ERR_UNAVAILABLE, "store: %s (sqlite %d)", sqlite3_errstr(c->failed), c->failed);
+    *err = *r->err;
+    return r->rc;
+}
+
 /* The request's own failure is left in `r`; a failure of the storage is returned and ends the transaction. */
 static enum err_code run_in_savepoint(struct conn *c, struct write_request *r, struct err *err) {
     enum err_code rc = conn_run(c, SQL_SAVEPOINT, err);
@@ -44,10 +55,8 @@ static enum err_code run_in_savepoint(struct conn *c, struct write_request *r, s
         return rc;
     int64_t before = sqlite3_total_changes64(c->db);
     r->rc = r->apply(c, r->args, r->err);
-    if (conn_is_storage_error(r->rc)) {
-        *err = *r->err;
-        return r->rc;
-    }
+    if ((rc = check_storage(c, r, err)) != ERR_OK)
+        return rc;
     r->changed = r->rc == ERR_OK && sqlite3_total_changes64(c->db) != before;
     if (r->rc != ERR_OK)
         rc = conn_run(c, SQL_UNDO, err);
@@ -108,6 +117,7 @@ static enum err_code run_once(struct sqlite_store *s, struct write_request *grou
                               struct write_request **ret_culprit) {
     struct err err = { 0 };
     int64_t started = now_us();
+    s->writer.recorded = false;
     enum err_code rc = run_transaction(s, group, ret_culprit, &err);
     struct conn *c = &s->writer.conn;
     if (rc != ERR_OK) {
@@ -119,6 +129,8 @@ static enum err_code run_once(struct sqlite_store *s, struct write_request *grou
     if (rc != ERR_OK && needs_reconnect(c->failed))
         s->writer.stale = true;
     c->failed = 0;
+    if (rc == ERR_OK && s->writer.recorded)
+        store_tell(&s->base);
     return rc;
 }
 
@@ -228,6 +240,10 @@ enum err_code writer_run(struct sqlite_store *s, write_fn *apply, void *args, st
     if (s->base.read_only)
         return err_set(err, ERR_FORBIDDEN, "the store was opened to be read only");
     struct writer *w = &s->writer;
+    if (pthread_equal(
+            w->thread,
+            pthread_self())) /* a listener, or from inside a transaction: it would wait for itself */
+        return err_set(err, ERR_INVALID, "store: a write from the thread that writes");
     struct write_request r = { .apply = apply, .args = args, .err = err };
     (void)sem_init(&r.done, 0, 0);
     (void)pthread_mutex_lock(&w->mutex);

@@ -14,11 +14,12 @@ static int teardown(void **state) {
     return 0;
 }
 
-enum { CASES_MAX = 128 };
+enum { CASES_MAX = 256 };
 
 static int run(const char *name, CMFixtureFunction setup) {
-    const struct test_case *const parts[] = { object_cases, code_cases, family_cases, upkeep_cases,
-                                              race_cases };
+    const struct test_case *const parts[] = { object_cases,  key_cases,    tx_cases,   owned_cases,
+                                              history_cases, listen_cases, code_cases, family_cases,
+                                              upkeep_cases,  race_cases };
     static struct CMUnitTest tests[CASES_MAX];
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)

@@ -2,31 +2,10 @@
 
 static const struct str KIND = { "clients", 7 };
 
-static int64_t create(struct env *e, struct str kind, const char *name, const char *body) {
-    struct err err = { 0 };
-    int64_t revision = 0;
-    assert_ok(store_create(e->store, kind, str_of(name), str_of(body), &revision, &err));
-    return revision;
-}
-
-static int64_t kind_revision(struct env *e, struct str kind) {
-    struct err err = { 0 };
-    int64_t revision = -1;
-    assert_ok(store_kind_revision(e->store, kind, &revision, &err));
-    return revision;
-}
-
-static struct store_object get(struct env *e, struct str kind, const char *name) {
-    struct err err = { 0 };
-    struct store_object o = { .revision = -1 };
-    assert_ok(store_get(e->store, e->arena, kind, str_of(name), &o, &err));
-    return o;
-}
-
 static void a_created_object_is_read_back(void **state) {
     struct env *e = *state;
     int64_t revision = create(e, KIND, "web", "{\"id\":\"web\"}");
-    struct store_object o = get(e, KIND, "web");
+    struct store_object o = get_object(e, KIND, "web");
     assert_str(o.kind, "clients");
     assert_str(o.name, "web");
     assert_str(o.body, "{\"id\":\"web\"}");
@@ -36,13 +15,14 @@ static void a_created_object_is_read_back(void **state) {
 
 static void a_body_is_kept_byte_by_byte(void **state) {
     struct env *e = *state;
-    struct err err = { 0 };
     static const char bytes[] = "a\0b\n\xc3\xa9";
     struct str body = { bytes, sizeof bytes - 1 };
-    assert_ok(store_create(e->store, KIND, STR("odd"), body, NULL, &err));
-    assert_true(str_eq(get(e, KIND, "odd").body, body));
-    assert_ok(store_create(e->store, KIND, STR("empty"), STR_NULL, NULL, &err));
-    assert_int_equal(get(e, KIND, "empty").body.len, 0);
+    struct store_write w = new_object(KIND, "odd", NULL);
+    w.body = body;
+    assert_int_equal(try_write(e, &w), ERR_OK);
+    assert_true(str_eq(get_object(e, KIND, "odd").body, body));
+    create(e, KIND, "empty", NULL);
+    assert_int_equal(get_object(e, KIND, "empty").body.len, 0);
 }
 
 static void a_name_is_created_once_per_kind(void **state) {
@@ -50,9 +30,10 @@ static void a_name_is_created_once_per_kind(void **state) {
     struct err err = { 0 };
     int64_t first = create(e, KIND, "web", "1");
     int64_t revision = -1;
-    assert_int_equal(store_create(e->store, KIND, STR("web"), STR("2"), &revision, &err), ERR_EXISTS);
+    struct store_write w = new_object(KIND, "web", "2");
+    assert_int_equal(store_write(e->store, &w, &revision, &err), ERR_EXISTS);
     assert_int_equal(revision, -1);
-    assert_str(get(e, KIND, "web").body, "1");
+    assert_str(get_object(e, KIND, "web").body, "1");
     assert_int_equal(kind_revision(e, KIND), first); /* the failed call took no revision */
     assert_int_equal(create(e, STR("users"), "web", "3"), first + 1);
 }
@@ -62,84 +43,76 @@ static void what_is_absent_is_not_found(void **state) {
     struct err err = { 0 };
     struct store_object o;
     assert_int_equal(store_get(e->store, e->arena, KIND, STR("no"), &o, &err), ERR_NOT_FOUND);
-    assert_int_equal(store_update(e->store, KIND, STR("no"), STR("1"), 0, NULL, &err), ERR_NOT_FOUND);
-    assert_int_equal(store_delete(e->store, KIND, STR("no"), 0, &err), ERR_NOT_FOUND);
+    assert_int_equal(store_get_whole(e->store, e->arena, KIND, STR("no"), &o, &err), ERR_NOT_FOUND);
+    assert_int_equal(store_find_whole(e->store, e->arena, KIND, STR("no"), &o, NULL, &err), ERR_NOT_FOUND);
+    assert_int_equal(try_replace(e, KIND, "no", "1", 7), ERR_NOT_FOUND);
+    assert_int_equal(store_delete(e->store, KIND, STR("no"), STORE_EXPECT_ANY, false, &err), ERR_NOT_FOUND);
+    assert_int_equal(store_delete(e->store, KIND, STR("no"), 7, true, &err), ERR_NOT_FOUND);
     assert_int_equal(writes_of(e), 0);
+    assert_int_equal(revision_of(e), 0);
 }
 
-static void an_update_wants_the_revision_it_was_made_from(void **state) {
+static void a_write_wants_what_it_was_made_from(void **state) {
     struct env *e = *state;
-    struct err err = { 0 };
-    int64_t first = create(e, KIND, "web", "1"), second = 0, third = 0;
-    assert_ok(store_update(e->store, KIND, STR("web"), STR("2"), first, &second, &err));
+    int64_t first = create(e, KIND, "web", "1");
+    assert_int_equal(try_replace(e, KIND, "web", "2", first), ERR_OK);
+    int64_t second = get_object(e, KIND, "web").revision;
     assert_int_equal(second, first + 1);
-    assert_int_equal(store_update(e->store, KIND, STR("web"), STR("x"), first, NULL, &err), ERR_CONFLICT);
-    assert_str(get(e, KIND, "web").body, "2");
-    assert_ok(store_update(e->store, KIND, STR("web"), STR("3"), 0, &third, &err));
-    assert_int_equal(third, second + 1);
-    assert_int_equal(get(e, KIND, "web").revision, third);
+    assert_int_equal(try_replace(e, KIND, "web", "x", first), ERR_CONFLICT);
+    assert_int_equal(try_replace(e, KIND, "web", "x", second + 1), ERR_CONFLICT);
+    assert_int_equal(try_replace(e, KIND, "web", "x", STORE_EXPECT_ABSENT), ERR_EXISTS);
+    assert_int_equal(try_replace(e, KIND, "web", "x", -2), ERR_INVALID);
+    assert_str(get_object(e, KIND, "web").body, "2");
+    assert_int_equal(replace(e, KIND, "web", "3"), second + 1); /* whatever is there */
+    assert_int_equal(replace(e, KIND, "new", "1"), second + 2); /* or nothing */
+    assert_int_equal(revision_of(e), second + 2);
 }
 
 static void a_delete_wants_the_revision_it_was_made_from(void **state) {
     struct env *e = *state;
     struct err err = { 0 };
-    struct store_object o;
     int64_t revision = create(e, KIND, "web", "1");
-    assert_int_equal(store_delete(e->store, KIND, STR("web"), revision + 7, &err), ERR_CONFLICT);
-    assert_ok(store_delete(e->store, KIND, STR("web"), revision, &err));
-    assert_int_equal(store_get(e->store, e->arena, KIND, STR("web"), &o, &err), ERR_NOT_FOUND);
-    assert_int_equal(create(e, KIND, "web", "2"), revision + 2);
+    assert_int_equal(store_delete(e->store, KIND, STR("web"), revision + 7, false, &err), ERR_CONFLICT);
+    assert_int_equal(store_delete(e->store, KIND, STR("web"), STORE_EXPECT_ABSENT, false, &err), ERR_INVALID);
+    assert_ok(store_delete(e->store, KIND, STR("web"), revision, false, &err));
+    assert_false(exists(e, KIND, "web"));
+    assert_int_equal(create(e, KIND, "web", "2"), revision + 2); /* a deletion takes one, too */
+    assert_int_equal(remove_object(e, KIND, "web"), revision + 3);
 }
 
 static void a_kind_has_the_revision_of_its_last_write(void **state) {
     struct env *e = *state;
-    struct err err = { 0 };
     assert_int_equal(kind_revision(e, KIND), 0);
     int64_t one = create(e, KIND, "web", "1");
     assert_int_equal(kind_revision(e, KIND), one);
     int64_t two = create(e, STR("users"), "ana", "1");
     assert_int_equal(kind_revision(e, KIND), one);
     assert_int_equal(kind_revision(e, STR("users")), two);
-    assert_ok(store_delete(e->store, KIND, STR("web"), 0, &err));
+    assert_int_equal(revision_of(e), two);
+    (void)remove_object(e, KIND, "web");
     assert_int_equal(kind_revision(e, KIND), two + 1); /* a deletion is a change, too */
+    struct store_write w = new_object(KIND, "quiet", "1");
+    w.unrecorded = true;
+    assert_int_equal(try_write(e, &w), ERR_OK);
+    assert_int_equal(kind_revision(e, KIND), two + 2); /* and so is what nobody is told */
+    assert_int_equal(revision_of(e), two + 2);
 }
 
-struct listed {
-    char names[256];
-    size_t len;
-    size_t stop_after; /* 0: never */
-    struct env *env;
-};
-
-static enum err_code collect(void *ctx, const struct store_object *o, struct err *err) {
-    struct listed *l = ctx;
-    size_t used = strlen(l->names);
-    (void)snprintf(l->names + used, sizeof l->names - used, "%.*s=%.*s ", STR_FMT(o->name), STR_FMT(o->body));
-    l->len++;
-    if (l->len == l->stop_after)
-        return err_set(err, ERR_FORBIDDEN, "enough");
-    return ERR_OK;
-}
-
-static struct listed list(struct env *e, struct str after, size_t limit) {
-    struct err err = { 0 };
-    struct listed l = { .len = 0 };
-    int64_t revision = -1;
-    assert_ok(store_list(e->store, KIND, after, limit, collect, &l, &revision, &err));
-    assert_int_equal(revision, kind_revision(e, KIND));
-    return l;
+static const char *names_from(struct env *e, const char *after, size_t limit) {
+    return list_text(
+        e, (struct store_query) { .kind = KIND, .after = str_of(after), .limit = limit, .each = text_name });
 }
 
 static void a_list_is_in_name_order_and_of_one_kind(void **state) {
     struct env *e = *state;
-    assert_string_equal(list(e, STR_NULL, 0).names, "");
+    assert_string_equal(names_from(e, NULL, 0), "");
     create(e, KIND, "b", "2");
     create(e, KIND, "a", "1");
     create(e, KIND, "B", "0");
     create(e, KIND, "b-2", "3");
     create(e, STR("clientss"), "a", "x");
     create(e, STR("client"), "c", "x");
-    assert_string_equal(list(e, STR_NULL, 0).names, "B=0 a=1 b=2 b-2=3 ");
+    assert_string_equal(list_text(e, (struct store_query) { .kind = KIND }), "B=0@3 a=1@2 b=2@1 b-2=3@4 ");
 }
 
 static void a_list_goes_on_after_a_name(void **state) {
@@ -147,31 +120,49 @@ static void a_list_goes_on_after_a_name(void **state) {
     create(e, KIND, "a", "1");
     create(e, KIND, "b", "2");
     create(e, KIND, "d", "3");
-    assert_string_equal(list(e, STR_NULL, 2).names, "a=1 b=2 ");
-    assert_string_equal(list(e, STR("b"), 2).names, "d=3 ");
-    assert_string_equal(list(e, STR("c"), 1).names, "d=3 ");
-    assert_string_equal(list(e, STR("d"), 2).names, "");
+    assert_string_equal(names_from(e, NULL, 2), "a b ");
+    assert_string_equal(names_from(e, "b", 2), "d ");
+    assert_string_equal(names_from(e, "c", 1), "d ");
+    assert_string_equal(names_from(e, "d", 2), "");
+}
+
+struct listed {
+    struct env *env;
+    size_t len;
+    enum err_code stop_with; /* ERR_OK: go on */
+};
+
+static enum err_code count_or_stop(void *ctx, const struct store_object *o, struct err *err) {
+    struct listed *l = ctx;
+    (void)o;
+    l->len++;
+    return l->stop_with == ERR_OK ? ERR_OK : err_set(err, l->stop_with, "enough");
 }
 
 static void an_error_of_the_callback_ends_the_list(void **state) {
     struct env *e = *state;
-    struct err err = { 0 };
     create(e, KIND, "a", "1");
     create(e, KIND, "b", "2");
-    struct listed l = { .stop_after = 1 };
-    int64_t revision = -1;
-    assert_int_equal(store_list(e->store, KIND, STR_NULL, 0, collect, &l, &revision, &err), ERR_FORBIDDEN);
-    assert_string_equal(err.detail, "enough");
-    assert_int_equal(l.len, 1);
-    assert_int_equal(revision, -1);
-    assert_int_equal(list(e, STR_NULL, 0).len, 2); /* and nothing is left locked */
-    assert_ok(store_health(e->store, &err));
+    static const enum err_code codes[] = { ERR_FORBIDDEN, ERR_UNAVAILABLE, ERR_INTERNAL };
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        struct err err = { 0 };
+        struct listed l = { .stop_with = codes[i] };
+        int64_t revision = -1;
+        struct store_query q = { .kind = KIND, .each = count_or_stop, .ctx = &l };
+        assert_int_equal(store_list(e->store, &q, &revision, &err), codes[i]);
+        assert_string_equal(err.detail, "enough");
+        assert_int_equal(l.len, 1);
+        assert_int_equal(revision, -1);
+        assert_string_equal(names_from(e, NULL, 0), "a b "); /* and nothing is left locked */
+        assert_ok(store_health(e->store, &err));             /* it was not the storage's fault */
+    }
 }
 
 static enum err_code touch_each(void *ctx, const struct store_object *o, struct err *err) {
     struct listed *l = ctx;
     l->len++;
-    return store_update(l->env->store, o->kind, o->name, STR("touched"), o->revision, NULL, err);
+    struct store_write w = { o->kind, o->name, STR("touched"), .expected = o->revision };
+    return store_write(l->env->store, &w, NULL, err);
 }
 
 static void the_callback_may_write_and_the_list_stays_as_it_was(void **state) {
@@ -180,9 +171,12 @@ static void the_callback_may_write_and_the_list_stays_as_it_was(void **state) {
     create(e, KIND, "a", "1");
     create(e, KIND, "b", "2");
     struct listed l = { .env = e };
-    assert_ok(store_list(e->store, KIND, STR_NULL, 0, touch_each, &l, NULL, &err));
+    struct store_query q = { .kind = KIND, .each = touch_each, .ctx = &l };
+    int64_t revision = 0;
+    assert_ok(store_list(e->store, &q, &revision, &err));
     assert_int_equal(l.len, 2);
-    assert_string_equal(list(e, STR_NULL, 0).names, "a=touched b=touched ");
+    assert_int_equal(revision, 2); /* of what was listed */
+    assert_string_equal(list_text(e, (struct store_query) { .kind = KIND }), "a=touched@3 b=touched@4 ");
 }
 
 static void names_kinds_and_bodies_have_limits(void **state) {
@@ -191,13 +185,21 @@ static void names_kinds_and_bodies_have_limits(void **state) {
     static char big[STORE_OBJECT_MAX + 1];
     memset(big, 'x', sizeof big);
     struct str name_max = { big, STORE_NAME_MAX }, kind_max = { big, STORE_KIND_MAX };
-    assert_ok(store_create(e->store, kind_max, name_max, (struct str) { big, STORE_OBJECT_MAX }, NULL, &err));
+    struct store_write w = {
+        kind_max, name_max, { big, STORE_OBJECT_MAX }, .secret = { big, STORE_SECRET_MAX }
+    };
+    assert_ok(store_write(e->store, &w, NULL, &err));
     struct store_object o;
-    assert_ok(store_get(e->store, e->arena, kind_max, name_max, &o, &err));
+    assert_ok(store_get_whole(e->store, e->arena, kind_max, name_max, &o, &err));
     assert_int_equal(o.body.len, STORE_OBJECT_MAX);
+    assert_int_equal(o.secret.len, STORE_SECRET_MAX);
 
-    assert_int_equal(store_create(e->store, KIND, STR("big"), (struct str) { big, sizeof big }, NULL, &err),
-                     ERR_LIMIT);
+    w = new_object(KIND, "big", NULL);
+    w.body = (struct str) { big, sizeof big };
+    assert_int_equal(try_write(e, &w), ERR_LIMIT);
+    w.body = STR("{}");
+    w.secret = (struct str) { big, STORE_SECRET_MAX + 1 };
+    assert_int_equal(try_write(e, &w), ERR_LIMIT);
     const struct {
         struct str kind, name;
     } refused[] = {
@@ -208,8 +210,9 @@ static void names_kinds_and_bodies_have_limits(void **state) {
         { STR("clients"), STR("\xff") },
     };
     for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-        assert_int_equal(store_create(e->store, refused[i].kind, refused[i].name, STR("1"), NULL, &err),
-                         ERR_INVALID);
+        assert_int_equal(
+            try_write(e, &(struct store_write) { .kind = refused[i].kind, .name = refused[i].name }),
+            ERR_INVALID);
     assert_int_equal(writes_of(e), 1);
 }
 
@@ -218,7 +221,7 @@ const struct test_case object_cases[] = {
     CASE(a_body_is_kept_byte_by_byte),
     CASE(a_name_is_created_once_per_kind),
     CASE(what_is_absent_is_not_found),
-    CASE(an_update_wants_the_revision_it_was_made_from),
+    CASE(a_write_wants_what_it_was_made_from),
     CASE(a_delete_wants_the_revision_it_was_made_from),
     CASE(a_kind_has_the_revision_of_its_last_write),
     CASE(a_list_is_in_name_order_and_of_one_kind),

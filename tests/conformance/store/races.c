@@ -115,8 +115,8 @@ static void *increment(void *arg) {
         AUTO(strbuf_done) struct strbuf body = STRBUF(4096);
         strbuf_add(&body, o.body);
         strbuf_addc(&body, '1');
-        r->rc = store_update(r->env->store, STR("counters"), STR("n"), strbuf_str(&body), o.revision, NULL,
-                             &err);
+        struct store_write w = { o.kind, o.name, strbuf_str(&body), .expected = o.revision };
+        r->rc = store_write(r->env->store, &w, NULL, &err);
         if (r->rc == ERR_OK)
             done++;
         else if (r->rc != ERR_CONFLICT)
@@ -128,8 +128,7 @@ static void *increment(void *arg) {
 static void parallel_updates_lose_nothing(void **state) {
     struct env *e = *state;
     struct err err = { 0 };
-    int64_t first = 0;
-    assert_ok(store_create(e->store, STR("counters"), STR("n"), STR(""), &first, &err));
+    int64_t first = create(e, STR("counters"), "n", "");
     struct racer racers[THREADS];
     race(e, racers, 1, increment);
     for (size_t i = 0; i < THREADS; i++)
@@ -150,14 +149,15 @@ static void *write_own(void *arg) {
         struct store_object o;
         int64_t revision = 0;
         (void)snprintf(name, sizeof name, "o-%u-%u", r->number, i);
-        r->rc = store_create(r->env->store, STR("things"), str_of(name), STR("1"), &revision, &err);
+        struct store_write w = new_object(STR("things"), name, "1");
+        r->rc = store_write(r->env->store, &w, &revision, &err);
         if (r->rc == ERR_OK) /* what has been acknowledged is there for every reader */
             r->rc = store_get(r->env->store, a, STR("things"), str_of(name), &o, &err);
         if (r->rc == ERR_OK && o.revision != revision)
             r->rc = ERR_CONFLICT;
         /* One that fails beside others that do not: it takes nobody along. */
-        if (r->rc == ERR_OK &&
-            store_create(r->env->store, STR("things"), str_of(name), STR("2"), NULL, &err) != ERR_EXISTS)
+        w.body = STR("2");
+        if (r->rc == ERR_OK && store_write(r->env->store, &w, NULL, &err) != ERR_EXISTS)
             r->rc = ERR_INTERNAL;
     }
     return NULL;
@@ -178,7 +178,8 @@ static void every_write_gets_a_revision_of_its_own(void **state) {
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(racers[i].rc, ERR_OK);
     int64_t sum = 0, last = 0, n = THREADS * 20;
-    assert_ok(store_list(e->store, STR("things"), STR_NULL, 0, count_and_check, &sum, &last, &err));
+    struct store_query q = { .kind = STR("things"), .each = count_and_check, .ctx = &sum };
+    assert_ok(store_list(e->store, &q, &last, &err));
     assert_int_equal(last, n);
     assert_int_equal(sum, n * (n + 1) / 2);
     assert_int_equal(writes_of(e), n);
