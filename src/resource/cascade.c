@@ -161,9 +161,12 @@ enum err_code cascade_tenant(const struct resource_env *env, struct store_tx *tx
                              struct str tenant, size_t limit, size_t *ret_count, struct refusal *r,
                              struct err *err) {
     /* Who refers to others goes first, so that nothing has to be written anew only to go after all. */
-    static const struct kind *const kinds[] = { &kind_custom_policy_binding, &kind_project_policy_binding,
-                                                &kind_role,                  &kind_local_group,
-                                                &kind_policy,                &kind_api_key,
+    static const struct kind *const kinds[] = { &kind_custom_policy_binding,
+                                                &kind_project_policy_binding,
+                                                &kind_role,
+                                                &kind_local_group,
+                                                &kind_policy,
+                                                &kind_api_key,
                                                 &kind_local_identity };
     enum err_code rc = ERR_OK;
     size_t count = 0;
