@@ -1,6 +1,10 @@
-# cmake -DROOT=folder -DFILES="a;b" -DOUT=file.c -P Embed.cmake
-# Writes the files (paths relative to ROOT) as C arrays: the pages are part of the binary.
-set(body "/* Made by cmake/Embed.cmake from templates/ and static/. */\n#include \"web/files.h\"\n\n")
+# cmake -DROOT=folder -DFILES="a;b" -DOUT=file.c [-DHEADER=web/files.h -DNAME=web_embedded] -P Embed.cmake
+# Writes the files (paths relative to ROOT) as C arrays, and a table NAME of struct NAME { name, data, len }, which HEADER declares.
+if(NOT DEFINED HEADER)
+  set(HEADER web/files.h)
+  set(NAME web_embedded)
+endif()
+set(body "/* Made by cmake/Embed.cmake. */\n#include \"${HEADER}\"\n\n")
 set(table "")
 set(index 0)
 foreach(file IN LISTS FILES)
@@ -15,5 +19,5 @@ foreach(file IN LISTS FILES)
   string(APPEND table "    { \"${file}\", file_${index}, ${size} },\n")
   math(EXPR index "${index} + 1")
 endforeach()
-string(APPEND body "\nconst struct web_embedded web_embedded[] = {\n${table}};\nconst size_t web_embedded_len = ${index};\n")
+string(APPEND body "\nconst struct ${NAME} ${NAME}[] = {\n${table}};\nconst size_t ${NAME}_len = ${index};\n")
 file(WRITE ${OUT} "${body}")

@@ -223,6 +223,10 @@ struct config {
         bool token_review_legacy_401, token_review_any_audience;
         int64_t audit_allowed, audit_denied, audit_no_opinion; /* every nth decision is an audit event */
     } authz;
+    struct {
+        const char *category_path, *policy_path, *role_path; /* default data; NULL: the built-in lists */
+        int64_t directory_group_interval_s;                  /* 0: off */
+    } features;
     bool enable_password_db;          /* the connector `local` */
     struct cfg_list static_clients;   /* struct config_static_client */
     struct cfg_list static_passwords; /* struct config_static_password */

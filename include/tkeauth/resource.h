@@ -214,6 +214,8 @@ struct str index_policy(struct arena *a, struct str policy);   /* roles and bind
 struct str index_project(struct arena *a, struct str project); /* bindings and roles of a project */
 struct str index_owner(struct arena *a, struct str tenant, struct str username); /* API keys of a user */
 struct str index_digest(struct arena *a, const unsigned char sha256[32]);        /* the API key, unique */
+/* Deleted objects that wait for the daemon: for resource_finish, and of IdentityProviders for resource_end_tenant. */
+struct str index_deleting(struct arena *a);
 void index_add(struct index_list *out, struct str key, bool unique);
 
 /* ---- rules: casbin lines that objects produce (contract 5.1, 5.2) ---- */
@@ -321,6 +323,13 @@ MUST_CHECK enum err_code resource_remove(const struct resource_env *env, const s
  * gone already. */
 MUST_CHECK enum err_code resource_finish(const struct resource_env *env, const struct kind *k,
                                          struct str name, struct err *err);
+/* A deleted IdentityProvider takes everything of its tenant with it, piece by piece: one call, one transaction, removes at most `limit`
+ * objects with all that follows from them (*ret_removed). When none is left, the rules of its directory go, its people leave the
+ * platform's own objects, the finalizer that held it is taken off, and the object goes unless others' finalizers hold it: *ret_done,
+ * also when there is nothing to do (any more). A mirror of the configuration only loses the finalizer: a tenant that was taken out of
+ * a file by mistake comes back whole. */
+MUST_CHECK enum err_code resource_end_tenant(const struct resource_env *env, struct str tenant, size_t limit,
+                                             size_t *ret_removed, bool *ret_done, struct err *err);
 /* Subjects by id in or out of a policy's, role's or group's lists, in one transaction with `also`. */
 MUST_CHECK enum err_code resource_bind(const struct resource_env *env, const struct kind *k, struct arena *a,
                                        struct str name, const json_t *users, const json_t *groups, bool bind,

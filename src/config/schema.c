@@ -618,6 +618,39 @@ static const struct cfg_field authz[] = {
     END,
 };
 
+/* TKEStack's tke-auth-controller.toml. */
+static const struct cfg_field features[] = {
+    { .key = "category_path",
+      .type = CFG_STRING,
+      AT(features.category_path),
+      .flags = CFG_NO_RELOAD,
+      .help = "JSON array of Categories; default: the built-in list; read again when it changes" },
+    { .key = "policy_path",
+      .type = CFG_STRING,
+      AT(features.policy_path),
+      .flags = CFG_NO_RELOAD,
+      .help = "JSON array of Policies for every tenant and for the platform, likewise" },
+    { .key = "role_path",
+      .type = CFG_STRING,
+      AT(features.role_path),
+      .flags = CFG_NO_RELOAD,
+      .help = "JSON array of Roles, likewise" },
+    { .key = "directory_group_interval",
+      .type = CFG_DURATION_S,
+      AT(features.directory_group_interval_s),
+      .flags = CFG_NO_RELOAD,
+      .max = DAY_S,
+      .fallback = "10m",
+      .help = "how often members of directories' groups are read for the rules; 0: never, and there are no "
+              "such rules" },
+    IGNORED("tenant_admin", "the first administrator is made by the server and told at its first start"),
+    IGNORED("tenant_admin_secret",
+            "the first administrator is made by the server and told at its first start"),
+    IGNORED("casbin_model_file", "see casbin.model_file"),
+    IGNORED("casbin_reload_interval", "changes count at once"),
+    END,
+};
+
 /* dex's listeners, key by key, so that the warning names ours. */
 static const struct cfg_field web[] = {
     IGNORED("http", "see secure_serving.bind_address, .port and .http"),
@@ -679,6 +712,7 @@ const struct cfg_field config_fields[] = {
     SECTION("authorization", authorization, "who decides, besides the rules"),
     SECTION("casbin", casbin, "the rules"),
     SECTION("authz", authz, "the endpoints under /auth/"),
+    SECTION("features", features, "default policies and roles, and groups of directories"),
     SECTION("oauth2", oauth2, NULL),
     SECTION("expiry", expiry, "lifetimes"),
     SECTION("login", login, "what slows down guessing passwords"),
@@ -690,7 +724,6 @@ const struct cfg_field config_fields[] = {
     IGNORED("debug", NULL),
     IGNORED("client", NULL),
     IGNORED("component", NULL),
-    IGNORED("features", NULL),
     IGNORED("audit", "see log.audit_file"),
     IGNORED("grpc", NULL),
     IGNORED("logger", "see log"),

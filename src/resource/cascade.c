@@ -15,12 +15,14 @@ struct visit {
     /* Changes `object`; false: nothing to change. NULL: the object is removed. */
     bool (*edit)(void *ctx, const struct kind *k, json_t *object);
     void *ctx;
+    size_t limit, count; /* at most so many objects (0: all); how many were visited */
 };
 
 static enum err_code visit_one(void *ctx, const struct store_object *o, struct err *err) {
     struct visit *v = ctx;
     json_t *old = NULL;
     int64_t revision;
+    v->count++;
     enum err_code rc = json_parse(o->body, &old, err);
     if (rc != ERR_OK)
         return rc;
@@ -44,7 +46,10 @@ static enum err_code visit_one(void *ctx, const struct store_object *o, struct e
 
 static enum err_code visit_all(struct visit *v, const struct kind *k, struct str key, struct err *err) {
     v->kind = k;
-    const struct store_query q = { .kind = str_of(k->plural), .key = key, .each = visit_one, .ctx = v };
+    v->count = 0;
+    const struct store_query q = {
+        .kind = str_of(k->plural), .key = key, .limit = v->limit, .each = visit_one, .ctx = v
+    };
     return key.ptr != NULL ? store_tx_list(v->tx, &q, err) : err_set(err, ERR_NOMEM, "an index key");
 }
 
@@ -148,6 +153,62 @@ enum err_code cascade_api_keys(const struct resource_env *env, struct store_tx *
                                struct err *err) {
     struct visit v = { .env = env, .tx = tx, .arena = a, .r = r, .edit = remove ? NULL : disable };
     return visit_all(&v, &kind_api_key, index_owner(a, tenant, username), err);
+}
+
+/* ---- tenants ---- */
+
+enum err_code cascade_tenant(const struct resource_env *env, struct store_tx *tx, struct arena *a,
+                             struct str tenant, size_t limit, size_t *ret_count, struct refusal *r,
+                             struct err *err) {
+    /* Who refers to others goes first, so that nothing has to be written anew only to go after all. */
+    static const struct kind *const kinds[] = { &kind_custom_policy_binding,
+                                                &kind_project_policy_binding,
+                                                &kind_role,
+                                                &kind_local_group,
+                                                &kind_policy,
+                                                &kind_api_key,
+                                                &kind_local_identity };
+    enum err_code rc = ERR_OK;
+    size_t count = 0;
+    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(kinds) && count < limit; i++) {
+        struct visit v = { .env = env, .tx = tx, .arena = a, .r = r, .limit = limit - count };
+        rc = visit_all(&v, kinds[i], index_tenant(a, tenant), err);
+        count += v.count;
+    }
+    if (rc == ERR_OK)
+        *ret_count = count;
+    return rc;
+}
+
+static bool remove_strangers(json_t *list, struct str tenant) {
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(list);) {
+        struct str id = json_get_str(json_array_get(list, i), "id");
+        bool is_one = str_eq(subject_tenant(STR(""), &id), tenant);
+        found = found || is_one;
+        if (is_one)
+            (void)json_array_remove(list, i);
+        else
+            i++;
+    }
+    return found;
+}
+
+static bool leave_as_stranger(void *ctx, const struct kind *k, json_t *object) {
+    const struct str *tenant = ctx;
+    json_t *holder = json_object_get(object, kind_subjects_key(k));
+    bool users = remove_strangers(json_object_get(holder, "users"), *tenant);
+    bool groups = remove_strangers(json_object_get(holder, "groups"), *tenant);
+    return users || groups;
+}
+
+enum err_code cascade_strangers(const struct resource_env *env, struct store_tx *tx, struct arena *a,
+                                struct str tenant, struct refusal *r, struct err *err) {
+    struct visit v = { .env = env, .tx = tx, .arena = a, .r = r, .edit = leave_as_stranger, .ctx = &tenant };
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(with_subjects); i++)
+        rc = visit_all(&v, with_subjects[i], index_tenant(a, STR("")), err);
+    return rc;
 }
 
 /* ---- spec.extra.policies ---- */

@@ -1,9 +1,17 @@
 #include "resource/index.h"
 
+#include "resource/fields.h"
+#include "resource/identity_provider.h"
+
 static struct str joined(struct arena *a, const char *what, struct str first, struct str second) {
     if (second.ptr == NULL)
         return str_of(arena_printf(a, "%s=%.*s", what, STR_FMT(first)));
     return str_of(arena_printf(a, "%s=%.*s/%.*s", what, STR_FMT(first), STR_FMT(second)));
+}
+
+struct str index_deleting(struct arena *a) {
+    (void)a;
+    return STR("deleting");
 }
 
 static struct str empty_if_null(struct str s) { return s.ptr != NULL ? s : STR(""); }
@@ -90,12 +98,31 @@ static void add_subjects(struct index_list *out, struct str tenant, const json_t
     }
 }
 
+static bool has_string(const json_t *list, struct str s) {
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (str_eq(json_str(json_array_get(list, i)), s))
+            return true;
+    return false;
+}
+
+/* Marked as deleted, and held by a finalizer of ours: others' are for others to take off. */
+static bool waits_for_us(const struct kind *k, const json_t *object) {
+    if (!object_is_deleting(object))
+        return false;
+    if (k == &kind_identity_provider)
+        return has_string(json_object_get(object_metadata(object), "finalizers"), STR(IDP_FINALIZER));
+    return k->finalizer != NULL &&
+           json_array_size(json_object_get(json_object_get(object, k->spec_key), "finalizers")) > 0;
+}
+
 enum err_code index_of(struct arena *a, const struct kind *k, const json_t *object, struct index_list *ret,
                        struct err *err) {
     struct index_list list = { .arena = a };
     struct str tenant = object_tenant(k, object);
     if (k->tenancy != TENANCY_PLATFORM)
         index_add(&list, index_tenant(a, tenant), false);
+    if (waits_for_us(k, object))
+        index_add(&list, index_deleting(a), false);
     struct subject_lists subjects = object_subjects(k, object);
     add_subjects(&list, tenant, subjects.users, false);
     add_subjects(&list, tenant, subjects.groups, true);

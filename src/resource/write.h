@@ -3,8 +3,8 @@
 #include "tkeauth/resource.h"
 
 /* A stored object, parsed. ERR_NOT_FOUND. The caller owns *ret. */
-MUST_CHECK enum err_code read_object(struct store_tx *tx, struct arena *a, const struct kind *k,
-                                     struct str store_name, json_t **ret, struct err *err);
+MUST_CHECK enum err_code tx_object(struct store_tx *tx, struct arena *a, const struct kind *k,
+                                   struct str store_name, json_t **ret, struct err *err);
 /* Writes `w->object` with its index keys and rules and lets the kind follow. `expected` as in store_write. */
 MUST_CHECK enum err_code put_object(const struct resource_env *env, struct store_tx *tx,
                                     struct resource_write *w, int64_t expected, int64_t *ret_revision,
@@ -28,6 +28,14 @@ MUST_CHECK enum err_code cascade_subject(const struct resource_env *env, struct 
 /* A policy leaves its roles; its bindings go. */
 MUST_CHECK enum err_code cascade_policy(const struct resource_env *env, struct store_tx *tx, struct arena *a,
                                         struct str policy, struct refusal *r, struct err *err);
+/* At most `limit` objects of the tenant go, with all that follows; *ret_count says how many did. */
+MUST_CHECK enum err_code cascade_tenant(const struct resource_env *env, struct store_tx *tx, struct arena *a,
+                                        struct str tenant, size_t limit, size_t *ret_count, struct refusal *r,
+                                        struct err *err);
+/* Everybody of the tenant leaves the objects that belong to no tenant. */
+MUST_CHECK enum err_code cascade_strangers(const struct resource_env *env, struct store_tx *tx,
+                                           struct arena *a, struct str tenant, struct refusal *r,
+                                           struct err *err);
 /* spec.extra.policies of what was sent: the subject is bound to exactly these platform policies; absent: nothing happens. Unknown ones
  * become warnings (contract 2.1). */
 MUST_CHECK enum err_code follow_extra_policies(const struct resource_env *env, struct store_tx *tx,
