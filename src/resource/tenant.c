@@ -59,7 +59,7 @@ static enum err_code end_object(struct ending *e, struct store_tx *tx, const str
     if (rc == ERR_OK && !take_finalizer_off(object))
         e->done = true;
     else if (rc == ERR_OK) {
-        if (!idp_is_from_configuration(old))
+        if (!object_is_mirror(old))
             rc = clear(e, tx, &more, err);
         if (rc == ERR_OK && !more)
             rc = let_go(e, tx, &w, err);
