@@ -105,6 +105,97 @@ enum err_code connector_refresh(struct connector *c, struct arena *a, const stru
     return ERR_OK;
 }
 
+/* ---- the directory ---- */
+
+enum { DIRECTORY_NAME_MAX = 1024 }; /* bytes of an id, a name or a part of one */
+
+/* Nobody has a name like that, and no directory need be asked. */
+static bool is_hopeless(struct str name) {
+    return str_trim(name).len == 0 || name.len > DIRECTORY_NAME_MAX || str_has_control(name) ||
+           !str_is_utf8(name);
+}
+
+/* False: nobody can match. A keyword may be a single blank. */
+static bool has_hope(const struct directory_query *q) {
+    return (q->name.len == 0 || !is_hopeless(q->name)) &&
+           (q->keyword.len <= DIRECTORY_NAME_MAX && !str_has_control(q->keyword) && str_is_utf8(q->keyword));
+}
+
+static struct directory_query with_limit(const struct directory_query *q) {
+    struct directory_query result = *q;
+    if (result.limit == 0)
+        result.limit = DIRECTORY_LIMIT;
+    if (result.limit > DIRECTORY_LIMIT_MAX)
+        result.limit = DIRECTORY_LIMIT_MAX;
+    return result;
+}
+
+enum err_code connector_list_users(struct connector *c, struct arena *a, const struct directory_query *q,
+                                   enum err_code (*each)(void *ctx, const struct directory_user *u,
+                                                         struct err *err),
+                                   void *ctx, struct str *ret_next, struct err *err) {
+    if (c->ops->list_users == NULL)
+        return incapable(c, "list users", err);
+    const struct directory_query query = with_limit(q);
+    struct str next = STR_NULL;
+    enum err_code rc = has_hope(q) ? c->ops->list_users(c, a, &query, each, ctx, &next, err) : ERR_OK;
+    if (rc != ERR_OK)
+        return err_context(err, "connector %s", c->id);
+    *ret_next = next;
+    return ERR_OK;
+}
+
+enum err_code connector_list_groups(struct connector *c, struct arena *a, const struct directory_query *q,
+                                    enum err_code (*each)(void *ctx, const struct directory_group *g,
+                                                          struct err *err),
+                                    void *ctx, struct str *ret_next, struct err *err) {
+    if (c->ops->list_groups == NULL)
+        return incapable(c, "list groups", err);
+    const struct directory_query query = with_limit(q);
+    struct str next = STR_NULL;
+    enum err_code rc = has_hope(q) ? c->ops->list_groups(c, a, &query, each, ctx, &next, err) : ERR_OK;
+    if (rc != ERR_OK)
+        return err_context(err, "connector %s", c->id);
+    *ret_next = next;
+    return ERR_OK;
+}
+
+static enum err_code hopeless_id(const struct connector *c, const char *what, struct err *err) {
+    return err_set(err, ERR_NOT_FOUND, "connector %s: no %s can have this name", c->id, what);
+}
+
+enum err_code connector_get_user(struct connector *c, struct arena *a, struct str id,
+                                 const struct directory_query *q, struct directory_user *ret,
+                                 struct err *err) {
+    if (c->ops->get_user == NULL)
+        return incapable(c, "look up a user", err);
+    if (is_hopeless(id))
+        return hopeless_id(c, "user", err);
+    struct directory_user user;
+    enum err_code rc = c->ops->get_user(c, a, id, q, &user, err);
+    if (rc != ERR_OK)
+        return err_context(err, "connector %s", c->id);
+    *ret = user;
+    return ERR_OK;
+}
+
+enum err_code connector_get_group(struct connector *c, struct arena *a, struct str id,
+                                  const struct directory_query *q, struct directory_group *ret,
+                                  struct err *err) {
+    if (c->ops->get_group == NULL)
+        return incapable(c, "look up a group", err);
+    if (is_hopeless(id))
+        return hopeless_id(c, "group", err);
+    struct directory_group group;
+    enum err_code rc = c->ops->get_group(c, a, id, q, &group, err);
+    if (rc != ERR_OK)
+        return err_context(err, "connector %s", c->id);
+    *ret = group;
+    return ERR_OK;
+}
+
+bool connector_is_local(const struct connector *c) { return c->ops == &local_connector_ops; }
+
 const char *connector_prompt(const struct connector *c) {
     return c->ops->prompt == NULL ? NULL : c->ops->prompt(c);
 }

@@ -348,6 +348,8 @@ static void check_tls(struct checker *k, const struct ldap_config *c) {
 static void check_users(struct checker *k, const struct ldap_user_search_config *u) {
     check_dn(k, k->users, "baseDN", u->base_dn);
     check_filter(k, k->users, u->filter);
+    if (u->username.len == 0 && cfg_node_find(k->users, "username") != NULL)
+        cfg_problem_at(k->problems, k->users, "username", "names no attribute");
     for (size_t i = 0; i < u->username.len; i++)
         check_attr(k, k->users, "username", u->username.items[i]);
     check_attr(k, k->users, "idAttr", u->id_attr);

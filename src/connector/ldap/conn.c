@@ -300,11 +300,13 @@ static struct str copy_value(struct arena *a, const struct berval *v) {
     return arena_str(a, (struct str) { v->bv_val, v->bv_len });
 }
 
-static bool copy_attr(struct arena *a, const struct berval *name, const struct berval *values,
+static bool copy_attr(struct search *s, const struct berval *name, const struct berval *values,
                       struct ldap_attr *ret) {
-    size_t n = 0;
-    while (values != NULL && n < LDAP_VALUES_MAX && values[n].bv_val != NULL)
+    struct arena *a = s->a;
+    size_t n = 0, max = s->q->values_max ? s->q->values_max : LDAP_VALUES_MAX;
+    while (values != NULL && n < max && values[n].bv_val != NULL)
         n++;
+    ret->cut = values != NULL && values[n].bv_val != NULL;
     ret->name = copy_value(a, name);
     ret->values = arena_array(a, n ? n : 1, sizeof *ret->values);
     if (ret->values == NULL)
@@ -331,7 +333,7 @@ static enum err_code copy_entry(struct search *s, LDAPMessage *message, struct l
         rc = ldap_get_attribute_ber(ld, message, ber, &name, &values);
         if (rc != LDAP_SUCCESS || name.bv_val == NULL)
             break;
-        ok = copy_attr(s->a, &name, values, &attrs[e->len]);
+        ok = copy_attr(s, &name, values, &attrs[e->len]);
         e->len += ok;
         ber_memfree(values);
     }
@@ -361,6 +363,25 @@ static enum err_code keep_entry(struct search *s, LDAPMessage *message) {
     enum err_code rc = copy_entry(s, message, &r->entries[r->len]);
     r->len += rc == ERR_OK;
     return rc;
+}
+
+static enum ldap_wish wish(struct search *s, LDAPMessage *message) {
+    struct berval dn;
+    /* What cannot be read is broken, and copy_entry says so. */
+    if (s->q->wish == NULL || ldap_get_dn_ber(s->c->ld, message, NULL, &dn) != LDAP_SUCCESS)
+        return LDAP_WISH_KEEP;
+    return s->q->wish(s->q->wish_ctx, (struct str) { dn.bv_val, dn.bv_len });
+}
+
+/* True: no more entries are taken; the rest of the answer is still on its way. */
+static bool is_full(struct search *s, LDAPMessage *message, enum ldap_wish *ret) {
+    if (s->reply->len == s->q->entries_max) {
+        s->reply->code = LDAP_SIZELIMIT_EXCEEDED;
+        return true;
+    }
+    *ret = wish(s, message);
+    s->reply->enough = *ret == LDAP_WISH_ENOUGH;
+    return s->reply->enough;
 }
 
 static struct timeval server_time_limit(const struct search *s) {
@@ -418,20 +439,36 @@ static enum err_code search_page(struct search *s, struct berval *cookie) {
             s->reply->matched = result.matched;
             return rc == ERR_OK ? page_cookie(s, result.controls, cookie) : rc;
         }
-        if (type == LDAP_RES_SEARCH_ENTRY && s->reply->len == s->q->entries_max) {
-            s->c->broken = true; /* the rest of the answer is still on its way */
-            s->reply->code = LDAP_SIZELIMIT_EXCEEDED;
+        enum ldap_wish keep = LDAP_WISH_KEEP;
+        if (type == LDAP_RES_SEARCH_ENTRY && is_full(s, message, &keep)) {
+            s->c->broken = true;
             (void)ldap_msgfree(message);
             return ERR_OK;
         }
-        if (type == LDAP_RES_SEARCH_ENTRY)
+        if (type == LDAP_RES_SEARCH_ENTRY && keep == LDAP_WISH_KEEP)
             rc = keep_entry(s, message);
         else
-            s->reply->references++;
+            s->reply->references += type != LDAP_RES_SEARCH_ENTRY;
         (void)ldap_msgfree(message);
     }
     s->c->broken = true;
     return rc;
+}
+
+/* One page, from and to the caller's cookie. */
+static enum err_code search_one_page(struct search *s) {
+    struct strbuf *at = s->q->cookie;
+    struct berval cookie = { .bv_len = at->len };
+    if (at->len > 0 && (cookie.bv_val = ber_memalloc(at->len)) == NULL)
+        return err_set(s->err, ERR_NOMEM, "out of memory");
+    if (at->len > 0)
+        memcpy(cookie.bv_val, at->ptr, at->len);
+    enum err_code rc = search_page(s, &cookie);
+    strbuf_clear(at);
+    if (rc == ERR_OK && s->reply->code == LDAP_SUCCESS && !s->c->broken)
+        strbuf_add(at, (struct str) { cookie.bv_val, cookie.bv_len });
+    ber_memfree(cookie.bv_val);
+    return rc == ERR_OK ? strbuf_check(at, s->err) : rc;
 }
 
 enum err_code ldap_conn_search(struct ldap_conn *c, struct arena *a, const struct ldap_query *q,
@@ -440,6 +477,8 @@ enum err_code ldap_conn_search(struct ldap_conn *c, struct arena *a, const struc
     struct search s = { .c = c, .a = a, .q = q, .deadline = deadline_mono_ms, .reply = ret, .err = err };
     struct berval cookie = { 0 };
     enum err_code rc;
+    if (q->cookie != NULL)
+        return search_one_page(&s);
     do
         rc = search_page(&s, &cookie);
     while (rc == ERR_OK && ret->code == LDAP_SUCCESS && cookie.bv_len > 0 && !c->broken);

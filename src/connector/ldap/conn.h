@@ -35,6 +35,12 @@ MUST_CHECK enum err_code ldap_conn_bind(struct ldap_conn *c, struct arena *a, st
                                         struct str password, int64_t deadline_mono_ms,
                                         struct ldap_bind_reply *ret, struct err *err);
 
+/* What to do with an entry, by its DN. */
+enum ldap_wish {
+    LDAP_WISH_KEEP,
+    LDAP_WISH_PASS,   /* not this one */
+    LDAP_WISH_ENOUGH, /* nor any after it: what is still on its way is lost with the connection */
+};
 struct ldap_query {
     const char *base;
     int scope; /* LDAP_SCOPE_* */
@@ -43,6 +49,12 @@ struct ldap_query {
     size_t size_limit;        /* told to the server; 0: its own */
     size_t page_size;         /* RFC 2696 paging, followed to the end; 0: none */
     size_t entries_max;       /* more of them are result 4, whatever the server says */
+    size_t values_max;        /* of one attribute that are kept (ldap_attr.cut); 0: LDAP_VALUES_MAX */
+    /* One page only. In: where it begins (empty: at the start); out: where the next one does (empty: there is none, or the server knows
+     * no paging). Good for the next search on the same connection. NULL: all pages. */
+    struct strbuf *cookie;
+    enum ldap_wish (*wish)(void *wish_ctx, struct str dn); /* NULL: all are kept */
+    void *wish_ctx;
 };
 struct ldap_reply {
     int code;
@@ -50,6 +62,7 @@ struct ldap_reply {
     struct ldap_entry **entries;
     size_t len;
     size_t references; /* to other servers: not followed */
+    bool enough;       /* LDAP_WISH_ENOUGH was said; `code` is then 0 */
 };
 /* ERR_OK whenever the server answered: look at `code`. Everything in `a`. */
 MUST_CHECK enum err_code ldap_conn_search(struct ldap_conn *c, struct arena *a, const struct ldap_query *q,

@@ -83,28 +83,40 @@ static enum err_code hex_string(struct parser *p) {
     return p->pos > start ? ERR_OK : bad(p, "hexadecimal digits were expected");
 }
 
+static bool ends_value(char c) { return c == ',' || c == ';' || c == '+'; }
+
+/* One character of a value, its escape undone. */
+static enum err_code character(struct parser *p, char *ret, bool *ret_escaped) {
+    char c = peek(p);
+    *ret_escaped = c == '\\';
+    if (c == '"' || c == '<' || c == '>' || c == '\0')
+        return bad(p, "this character must be escaped");
+    if (c == '\\') {
+        char byte;
+        if (hex_pair(p, p->pos + 1, &byte)) {
+            c = byte;
+            p->pos += 2;
+        } else if (p->pos + 1 < p->in.len &&
+                   (is_special(p->in.ptr[p->pos + 1]) || p->in.ptr[p->pos + 1] == ' ')) {
+            c = p->in.ptr[++p->pos];
+        } else {
+            return bad(p, "a backslash escapes nothing");
+        }
+    }
+    p->pos++;
+    *ret = c;
+    return ERR_OK;
+}
+
 /* The value up to ',' ';' '+' or the end. Blanks at its ends and repeated ones inside do not count, escaped or not, as
  * the string preparation of caseIgnoreMatch has it (RFC 4518 2.6.1). */
 static enum err_code value(struct parser *p) {
-    bool space = false, any = false;
-    for (; !at_end(p); p->pos++) {
-        char c = peek(p);
-        if (c == ',' || c == ';' || c == '+')
-            break;
-        if (c == '"' || c == '<' || c == '>' || c == '\0')
-            return bad(p, "this character must be escaped");
-        if (c == '\\') {
-            char byte;
-            if (hex_pair(p, p->pos + 1, &byte)) {
-                c = byte;
-                p->pos += 2;
-            } else if (p->pos + 1 < p->in.len &&
-                       (is_special(p->in.ptr[p->pos + 1]) || p->in.ptr[p->pos + 1] == ' ')) {
-                c = p->in.ptr[++p->pos];
-            } else {
-                return bad(p, "a backslash escapes nothing");
-            }
-        }
+    bool space = false, any = false, escaped;
+    while (!at_end(p) && !ends_value(peek(p))) {
+        char c;
+        enum err_code rc = character(p, &c, &escaped);
+        if (rc != ERR_OK)
+            return rc;
         if (c == ' ') {
             space = any;
             continue;
@@ -115,6 +127,23 @@ static enum err_code value(struct parser *p) {
         any = true;
         add_folded(p->scratch, c);
     }
+    return ERR_OK;
+}
+
+/* The same, byte by byte as the entry has it; only blanks that are not escaped are no part of its end. */
+static enum err_code plain_value(struct parser *p) {
+    size_t end = p->scratch->len;
+    bool escaped;
+    while (!at_end(p) && !ends_value(peek(p))) {
+        char c;
+        enum err_code rc = character(p, &c, &escaped);
+        if (rc != ERR_OK)
+            return rc;
+        strbuf_addc(p->scratch, c);
+        if (c != ' ' || escaped)
+            end = p->scratch->len;
+    }
+    strbuf_truncate(p->scratch, end);
     return ERR_OK;
 }
 
@@ -201,7 +230,10 @@ bool ldap_dn_in_scope(struct str dn, struct str base, bool one_level) {
     struct err err = { 0 };
     if (ldap_dn_key(dn, &dn_buf, &err) != ERR_OK || ldap_dn_key(base, &base_buf, &err) != ERR_OK)
         return false;
-    struct str d = strbuf_str(&dn_buf), b = strbuf_str(&base_buf);
+    return ldap_dn_key_in_scope(strbuf_str(&dn_buf), strbuf_str(&base_buf), one_level);
+}
+
+bool ldap_dn_key_in_scope(struct str d, struct str b, bool one_level) {
     if (str_eq(d, b))
         return !one_level;
     if (!str_ends_with(d, b))
@@ -214,4 +246,35 @@ bool ldap_dn_in_scope(struct str dn, struct str base, bool one_level) {
         above--;
     }
     return !one_level || str_find(str_sub(d, 0, above), ',') == above;
+}
+
+enum err_code ldap_dn_rdn_value(struct str dn, struct str wanted, struct strbuf *out, struct err *err) {
+    if (dn.len > LDAP_DN_MAX)
+        return err_set(err, ERR_LIMIT, "DN: longer than %d bytes", (int)LDAP_DN_MAX);
+    AUTO(strbuf_done) struct strbuf scratch = STRBUF(4 * LDAP_DN_MAX);
+    struct parser p = { .in = dn, .scratch = &scratch, .err = err };
+    for (bool more = true; more; p.pos++) {
+        strbuf_clear(&scratch);
+        skip_spaces(&p);
+        enum err_code rc = type(&p);
+        if (rc != ERR_OK)
+            return rc;
+        bool found = str_eq_nocase(str_sub(strbuf_str(&scratch), 0, scratch.len - 1), wanted);
+        skip_spaces(&p);
+        bool hex = peek(&p) == '#';
+        strbuf_clear(&scratch);
+        rc = hex ? hex_string(&p) : plain_value(&p);
+        if (rc != ERR_OK)
+            return rc;
+        skip_spaces(&p);
+        if (!at_end(&p) && !ends_value(peek(&p)))
+            return bad(&p, "',' was expected");
+        if (found && !hex) {
+            strbuf_add(out, strbuf_str(&scratch));
+            return scratch.failed ? strbuf_check(&scratch, err) : strbuf_check(out, err);
+        }
+        more = peek(&p) == '+';
+    }
+    return err_set(err, ERR_NOT_FOUND, "DN: its first component has no %.*s",
+                   STR_FMT(str_sub(wanted, 0, 64)));
 }

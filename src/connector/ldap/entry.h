@@ -6,6 +6,7 @@ struct ldap_attr {
     struct str name; /* as the server spells it, with options */
     struct str *values;
     size_t len;
+    bool cut; /* it has more values than were kept */
 };
 struct ldap_entry {
     struct str dn;

@@ -208,10 +208,7 @@ static bool is_literal(char c) {
     return ascii_is_alnum(c) || c == '.' || c == '_' || c == '@' || c == '-' || c == '=' || c == ',';
 }
 
-void ldap_filter_add_equals(struct strbuf *out, struct str attr, struct str value) {
-    strbuf_addc(out, '(');
-    strbuf_add(out, attr);
-    strbuf_addc(out, '=');
+static void add_escaped(struct strbuf *out, struct str value) {
     for (size_t i = 0; i < value.len;) {
         size_t run = i;
         while (run < value.len && is_literal(value.ptr[run]))
@@ -223,5 +220,28 @@ void ldap_filter_add_equals(struct strbuf *out, struct str attr, struct str valu
         }
         i = run;
     }
+}
+
+static void open_item(struct strbuf *out, struct str attr) {
+    strbuf_addc(out, '(');
+    strbuf_add(out, attr);
+    strbuf_addc(out, '=');
+}
+
+void ldap_filter_add_equals(struct strbuf *out, struct str attr, struct str value) {
+    open_item(out, attr);
+    add_escaped(out, value);
     strbuf_addc(out, ')');
+}
+
+void ldap_filter_add_contains(struct strbuf *out, struct str attr, struct str value) {
+    open_item(out, attr);
+    strbuf_addc(out, '*');
+    add_escaped(out, value);
+    strbuf_adds(out, "*)");
+}
+
+void ldap_filter_add_present(struct strbuf *out, struct str attr) {
+    open_item(out, attr);
+    strbuf_adds(out, "*)");
 }

@@ -13,3 +13,7 @@ MUST_CHECK enum err_code ldap_filter_parse(struct str filter, struct strbuf *out
 /* Appends "(attr=value)". `attr` is trusted, `value` is anything: every byte but a few letters and signs is escaped, once,
  * so that no input can alter the filter. */
 void ldap_filter_add_equals(struct strbuf *out, struct str attr, struct str value);
+/* Appends "(attr=*value*)", the value escaped in the same way. It must not be empty: two stars in a row are no filter. */
+void ldap_filter_add_contains(struct strbuf *out, struct str attr, struct str value);
+/* Appends "(attr=*)": has any value. */
+void ldap_filter_add_present(struct strbuf *out, struct str attr);

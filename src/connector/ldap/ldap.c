@@ -61,6 +61,87 @@ static void matchers(struct ldap_dir *d, struct ldap_matcher_config *single) {
     d->matcher_count = 1;
 }
 
+/* ---- what listings need besides ---- */
+
+static const char *const *person_attrs(const struct ldap_dir *d, struct arena *a) {
+    const struct ldap_user_search_config *u = &d->config->user_search;
+    struct attr_list l = { .items = arena_array(a, LDAP_USER_ATTRS_MAX, sizeof(char *)) };
+    if (l.items == NULL)
+        return NULL;
+    for (size_t i = 0; i < u->username.len; i++)
+        add_attr(&l, u->username.items[i]);
+    add_attr(&l, u->preferred_username_attr);
+    add_attr(&l, u->name_attr);
+    if (u->email_suffix == NULL)
+        add_attr(&l, u->email_attr != NULL ? u->email_attr : "mail");
+    return l.items;
+}
+
+static const char *const *index_attrs(const struct ldap_dir *d, struct arena *a) {
+    const struct ldap_user_search_config *u = &d->config->user_search;
+    struct attr_list l = { .items = arena_array(a, LDAP_USER_ATTRS_MAX, sizeof(char *)) };
+    if (l.items == NULL)
+        return NULL;
+    for (size_t i = 0; i < u->username.len; i++)
+        add_attr(&l, u->username.items[i]);
+    for (size_t i = 0; i < d->matcher_count; i++)
+        add_attr(&l, d->rules[i].user_attr);
+    return l.items;
+}
+
+static const char *const *member_attrs(const struct ldap_dir *d, struct arena *a) {
+    struct attr_list l = { .items = arena_array(a, LDAP_USER_ATTRS_MAX, sizeof(char *)) };
+    if (l.items == NULL)
+        return NULL;
+    add_attr(&l, d->config->group_search.name_attr);
+    for (size_t i = 0; i < d->matcher_count; i++) {
+        add_attr(&l, d->rules[i].values);
+        add_attr(&l, d->rules[i].nested);
+    }
+    return l.items;
+}
+
+/* "member:1.2.840.113556.1.4.1941:" -> "member"; NULL: no attribute stands before the rule. */
+static const char *attr_before_rule(struct arena *a, const char *name) {
+    struct str attr, rule;
+    if (name == NULL || !str_cut(str_of(name), ':', &attr, &rule))
+        return name;
+    return attr.len > 0 ? arena_strdup(a, attr) : NULL;
+}
+
+/* Active Directory's rule that follows a chain of groups by itself when it searches; who reads attributes has to follow. */
+static bool is_chain_rule(const char *name) {
+    return name != NULL && str_contains(str_of(name), STR(":1.2.840.113556.1.4.1941:"));
+}
+
+static struct ldap_member_rule rule_of(const struct ldap_dir *d, struct arena *a,
+                                       const struct ldap_matcher_config *m) {
+    struct ldap_member_rule r = { .values = attr_before_rule(a, m->group_attr),
+                                  .nested = attr_before_rule(a, m->recursion_group_attr) };
+    if (!str_eq_nocase(str_of(m->user_attr), STR("dn")))
+        r.user_attr = m->user_attr;
+    else if (r.nested == NULL && is_chain_rule(m->group_attr))
+        r.nested = r.values;
+    r.is_login = r.user_attr != NULL &&
+                 str_eq_nocase(str_of(r.user_attr), str_of(d->config->user_search.username.items[0]));
+    return r;
+}
+
+static enum err_code prepare_listings(struct ldap_dir *d, struct arena *a, struct err *err) {
+    struct ldap_member_rule *rules = arena_array(a, d->matcher_count ? d->matcher_count : 1, sizeof *rules);
+    for (size_t i = 0; rules != NULL && i < d->matcher_count; i++) {
+        rules[i] = rule_of(d, a, &d->matchers[i]);
+        d->nests |= rules[i].nested != NULL;
+    }
+    d->rules = rules;
+    if (rules != NULL) {
+        d->person_attrs = person_attrs(d, a);
+        d->index_attrs = index_attrs(d, a);
+        d->member_attrs = member_attrs(d, a);
+    }
+    return arena_failed(a) ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
+}
+
 static enum err_code prepare(struct ldap_dir *d, struct arena *a, struct err *err) {
     struct ldap_matcher_config *single = arena_alloc(a, sizeof *single);
     const char **group_attrs = arena_array(a, 2, sizeof *group_attrs);
@@ -75,7 +156,7 @@ static enum err_code prepare(struct ldap_dir *d, struct arena *a, struct err *er
         rc = filter_text(a, d->config->group_search.filter, &d->group_filter, err);
     if (rc == ERR_OK && d->user_attrs == NULL)
         rc = err_set(err, ERR_NOMEM, "out of memory");
-    return rc;
+    return rc == ERR_OK ? prepare_listings(d, a, err) : rc;
 }
 
 static enum err_code hosts(const struct ldap_config *c, struct arena *a, struct ldap_host *ret,
@@ -166,6 +247,10 @@ const struct connector_ops ldap_connector_ops = {
     .close = ldap_close,
     .login = ldap_connector_login,
     .refresh = ldap_connector_refresh,
+    .list_users = ldap_connector_list_users,
+    .list_groups = ldap_connector_list_groups,
+    .get_user = ldap_connector_get_user,
+    .get_group = ldap_connector_get_group,
     .prompt = ldap_prompt,
     .health = ldap_health,
 };

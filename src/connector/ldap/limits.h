@@ -25,4 +25,14 @@ enum {
     LDAP_PATIENCE_MS = 900, /* a shorter wait in vain is no failure of the server */
     LDAP_SCRATCH_MAX = 64 * 1024 * 1024, /* bytes one login may keep of the directory's answers */
     LDAP_PROBE_MS = 1000,                /* what one login may lose to try a server that had failed */
+    LDAP_GROUP_NAME_MAX = 1024,          /* bytes */
+    LDAP_LIST_MAX = 1000000,             /* entries of a listing, with those that are passed over to go on */
+    LDAP_MEMBERS_PAGE = 100,             /* groups of one page, where their members are wanted */
+    LDAP_PAGE_VALUES_MAX = 1000,         /* of one attribute in a page; a larger group is read alone */
+    LDAP_COOKIE_MAX = 64 * 1024,         /* bytes of a server's mark between two pages */
+    LDAP_LOOKUPS_MAX = 32,         /* of single members in one listing; then all users are read at once */
+    LDAP_LOOKUPS_OF_ONE_MAX = 500, /* the same for one group that is asked for */
+    LDAP_INDEX_MAX = 200000,       /* users, or groups, that one listing may know at a time */
+    LDAP_INDEX_BYTES_MAX = 32 * 1024 * 1024,
+    LDAP_AMBIGUOUS_MAX = 8, /* entries looked at to tell which of them has an id */
 };

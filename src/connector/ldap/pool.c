@@ -21,8 +21,9 @@ struct ldap_pool {
     struct ldap_pool_options o;
     struct ldap_resolver *resolver;
     pthread_mutex_t lock; /* of everything below */
-    pthread_cond_t left;
-    size_t inside;
+    pthread_cond_t left;  /* for logins: one has left */
+    pthread_cond_t room;  /* for listings: look again */
+    size_t inside, waiting, listings;
     struct server servers[LDAP_HOSTS_MAX];
     struct ldap_lease *idle[LDAP_PURPOSES]; /* stacks of poolSize: the most recently used on top */
     size_t idle_len[LDAP_PURPOSES];
@@ -36,14 +37,17 @@ static bool init_sync(struct ldap_pool *p) {
     pthread_condattr_t attr;
     if (pthread_condattr_init(&attr) != 0)
         return false;
-    bool ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-              pthread_cond_init(&p->left, &attr) == 0;
+    bool ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0;
+    bool left = ok && pthread_cond_init(&p->left, &attr) == 0;
+    bool room = left && pthread_cond_init(&p->room, &attr) == 0;
     (void)pthread_condattr_destroy(&attr);
-    if (ok && pthread_mutex_init(&p->lock, NULL) != 0) {
+    if (room && pthread_mutex_init(&p->lock, NULL) == 0)
+        return true;
+    if (left)
         (void)pthread_cond_destroy(&p->left);
-        return false;
-    }
-    return ok;
+    if (room)
+        (void)pthread_cond_destroy(&p->room);
+    return false;
 }
 
 static void init_metrics(struct ldap_pool *p) {
@@ -92,6 +96,7 @@ void ldap_pool_free(struct ldap_pool *p) {
     }
     ldap_resolver_free(p->resolver);
     (void)pthread_cond_destroy(&p->left);
+    (void)pthread_cond_destroy(&p->room);
     (void)pthread_mutex_destroy(&p->lock);
     free(p);
 }
@@ -110,25 +115,73 @@ static struct timespec monotonic_in(int64_t ms) {
     return t;
 }
 
-enum err_code ldap_pool_enter(struct ldap_pool *p, int64_t deadline_mono_ms, struct err *err) {
+static struct timespec until_deadline(const struct ldap_pool *p, int64_t deadline_mono_ms) {
     int64_t left_ms = deadline_mono_ms - clock_mono_ms(p->o.clock);
-    struct timespec until = monotonic_in(left_ms > 0 ? left_ms : 0);
+    return monotonic_in(left_ms > 0 ? left_ms : 0);
+}
+
+static size_t pool_size(const struct ldap_pool *p) { return (size_t)p->o.config->pool_size; }
+
+static enum err_code no_place(const struct ldap_pool *p, struct err *err) {
+    return err_set(err, ERR_UNAVAILABLE, "poolSize (%lld) logins are waiting for the directory already",
+                   (long long)p->o.config->pool_size);
+}
+
+enum err_code ldap_pool_enter(struct ldap_pool *p, int64_t deadline_mono_ms, struct err *err) {
+    struct timespec until = until_deadline(p, deadline_mono_ms);
     int rc = 0;
     lock(p);
-    while (p->inside >= (size_t)p->o.config->pool_size && rc != ETIMEDOUT)
+    p->waiting++;
+    while (p->inside >= pool_size(p) && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&p->left, &p->lock, &until);
-    bool in = p->inside < (size_t)p->o.config->pool_size;
+    p->waiting--;
+    bool in = p->inside < pool_size(p);
+    p->inside += in;
+    if (!in)
+        (void)pthread_cond_broadcast(&p->room);
+    unlock(p);
+    return in ? ERR_OK : no_place(p, err);
+}
+
+enum err_code ldap_pool_enter_behind(struct ldap_pool *p, int64_t deadline_mono_ms, struct err *err) {
+    struct timespec until = until_deadline(p, deadline_mono_ms);
+    int rc = 0;
+    lock(p);
+    while (p->inside + p->waiting >= pool_size(p) && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&p->room, &p->lock, &until);
+    bool in = p->inside + p->waiting < pool_size(p);
     p->inside += in;
     unlock(p);
-    return in ? ERR_OK
-              : err_set(err, ERR_UNAVAILABLE, "poolSize (%lld) logins are waiting for the directory already",
-                        (long long)p->o.config->pool_size);
+    return in ? ERR_OK : no_place(p, err);
 }
 
 void ldap_pool_leave(struct ldap_pool *p) {
     lock(p);
     p->inside--;
     (void)pthread_cond_signal(&p->left);
+    (void)pthread_cond_broadcast(&p->room);
+    unlock(p);
+}
+
+enum err_code ldap_pool_begin_listing(struct ldap_pool *p, int64_t deadline_mono_ms, struct err *err) {
+    struct timespec until = until_deadline(p, deadline_mono_ms);
+    size_t max = pool_size(p) / 4 > 0 ? pool_size(p) / 4 : 1;
+    int rc = 0;
+    lock(p);
+    while (p->listings >= max && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&p->room, &p->lock, &until);
+    bool in = p->listings < max;
+    p->listings += in;
+    unlock(p);
+    return in ? ERR_OK
+              : err_set(err, ERR_UNAVAILABLE, "%zu listings (a quarter of poolSize) are under way already",
+                        max);
+}
+
+void ldap_pool_end_listing(struct ldap_pool *p) {
+    lock(p);
+    p->listings--;
+    (void)pthread_cond_broadcast(&p->room);
     unlock(p);
 }
 

@@ -5,3 +5,5 @@
 /* Fetches what is missing of every cut attribute of `e` and gives it its plain name. ERR_UNAVAILABLE when that does not work: an
  * incomplete list of groups is not used. */
 MUST_CHECK enum err_code ldap_ranges_complete(struct ldap_session *s, struct ldap_entry *e);
+/* The same for a list that may be too long: it then ends early and is marked as cut. */
+MUST_CHECK enum err_code ldap_ranges_fill(struct ldap_session *s, struct ldap_entry *e);

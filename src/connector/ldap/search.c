@@ -27,6 +27,11 @@ static enum err_code send_on(struct ldap_session *s, struct ldap_conn *conn, con
                             : ldap_conn_bind(conn, s->a, r->dn, r->password, deadline, r->bind_reply, s->err);
 }
 
+/* A caller with no patience left says nothing about the server. */
+static bool owed_an_answer(enum err_code rc, int64_t start_ms, int64_t deadline_ms) {
+    return rc == ERR_TIMEOUT && deadline_ms - start_ms >= LDAP_PATIENCE_MS;
+}
+
 static enum err_code attempt(struct ldap_session *s, const struct request *r, bool fresh, bool *ret_again) {
     struct ldap_pool *pool = s->dir->pool;
     struct ldap_lease lease;
@@ -36,15 +41,52 @@ static enum err_code attempt(struct ldap_session *s, const struct request *r, bo
     int64_t start = clock_mono_ms(s->dir->env->clock), deadline = request_deadline(s);
     rc = send_on(s, lease.conn, r, deadline);
     *ret_again = rc != ERR_OK && lease.reused && ldap_conn_is_lost(lease.conn);
-    ldap_pool_give(pool, &lease, rc == ERR_TIMEOUT && deadline - start >= LDAP_PATIENCE_MS);
+    ldap_pool_give(pool, &lease, owed_an_answer(rc, start, deadline));
+    return rc;
+}
+
+void ldap_dir_let_go(struct ldap_session *s) {
+    struct ldap_held *h = s->held;
+    if (h->lease.conn != NULL)
+        ldap_pool_give(s->dir->pool, &h->lease, h->timed_out);
+    *h = (struct ldap_held) { 0 };
+}
+
+/* On the held connection; one that broke is replaced, which ends what pages were under way on it. */
+static enum err_code on_held(struct ldap_session *s, const struct request *r, bool fresh, bool *ret_again) {
+    struct ldap_held *h = s->held;
+    enum err_code rc = ERR_OK;
+    if (fresh || (h->lease.conn != NULL && ldap_conn_is_broken(h->lease.conn)))
+        ldap_dir_let_go(s);
+    if (h->lease.conn == NULL)
+        rc = ldap_pool_take(s->dir->pool, r->purpose, fresh, s->deadline_mono_ms, &h->lease, s->err);
+    if (rc != ERR_OK)
+        return rc;
+    int64_t start = clock_mono_ms(s->dir->env->clock), deadline = request_deadline(s);
+    rc = send_on(s, h->lease.conn, r, deadline);
+    *ret_again = rc != ERR_OK && h->lease.reused && ldap_conn_is_lost(h->lease.conn);
+    h->lease.reused = false; /* it was alive a moment ago: a loss from now on is one */
+    h->timed_out = owed_an_answer(rc, start, deadline);
+    return rc;
+}
+
+static enum err_code attempt_held(struct ldap_session *s, const struct request *r, bool fresh,
+                                  bool *ret_again) {
+    enum err_code rc = ldap_pool_enter_behind(s->dir->pool, s->deadline_mono_ms, s->err);
+    if (rc != ERR_OK)
+        return rc;
+    rc = on_held(s, r, fresh, ret_again);
+    ldap_pool_leave(s->dir->pool);
     return rc;
 }
 
 /* A kept connection may have been dropped by the server unseen: one more try, on a new one. */
 static enum err_code request(struct ldap_session *s, const struct request *r) {
+    enum err_code (*try)(struct ldap_session *, const struct request *, bool,
+                         bool *) = s->held != NULL ? attempt_held : attempt;
     bool again = false;
-    enum err_code rc = attempt(s, r, false, &again);
-    return again ? attempt(s, r, true, &again) : rc;
+    enum err_code rc = try(s, r, false, &again);
+    return again ? try(s, r, true, &again) : rc;
 }
 
 enum err_code ldap_dir_search(struct ldap_session *s, const struct ldap_query *q, struct ldap_reply *ret) {
@@ -74,11 +116,11 @@ enum err_code ldap_dir_bind(struct ldap_session *s, struct str dn, struct str pa
 
 /* ---- users ---- */
 
-static int scope_of(int choice) {
+int ldap_dir_scope(int choice) {
     return choice == LDAP_SCOPE_CHOICE_ONE ? LDAP_SCOPE_ONELEVEL : LDAP_SCOPE_SUBTREE;
 }
 
-static enum err_code result_error(struct ldap_session *s, const char *what, const struct ldap_reply *r) {
+enum err_code ldap_dir_result_error(struct ldap_session *s, const char *what, const struct ldap_reply *r) {
     const char *hint = "";
     if (r->code == LDAP_NO_SUCH_OBJECT)
         hint = " (does its baseDN exist, and may bindDN see it?)";
@@ -106,7 +148,7 @@ static enum err_code user_search(struct ldap_session *s, const struct strbuf *co
         return rc;
     /* Two are asked for: a second entry means the name is ambiguous, a third would say no more. */
     const struct ldap_query q = { .base = d->config->user_search.base_dn,
-                                  .scope = scope_of(d->config->user_search.scope),
+                                  .scope = ldap_dir_scope(d->config->user_search.scope),
                                   .filter = strbuf_c(&filter),
                                   .attrs = d->user_attrs,
                                   .size_limit = 2,
@@ -133,7 +175,7 @@ enum err_code ldap_dir_find_user(struct ldap_session *s, struct str username, co
                        STR_FMT(str_sub(reply.entries[0]->dn, 0, 100)),
                        STR_FMT(str_sub(reply.entries[1]->dn, 0, 100)));
     if (reply.code != LDAP_SUCCESS)
-        return result_error(s, "user search", &reply);
+        return ldap_dir_result_error(s, "user search", &reply);
     *ret = reply.len == 1 ? reply.entries[0] : NULL;
     return reply.len == 1 ? ldap_ranges_complete(s, reply.entries[0]) : ERR_OK;
 }
@@ -165,7 +207,7 @@ static enum err_code find_at_dn(struct ldap_session *s, struct str dn, const str
     if (rc != ERR_OK || reply.code == LDAP_NO_SUCH_OBJECT)
         return rc;
     if (reply.code != LDAP_SUCCESS)
-        return result_error(s, "user look-up by DN", &reply);
+        return ldap_dir_result_error(s, "user look-up by DN", &reply);
     *ret = reply.len == 1 ? reply.entries[0] : NULL;
     return reply.len == 1 ? ldap_ranges_complete(s, reply.entries[0]) : ERR_OK;
 }
@@ -190,5 +232,5 @@ enum err_code ldap_dir_find_by_id(struct ldap_session *s, struct str id, struct 
     if (reply.len > 1)
         return err_set(s->err, ERR_UNAVAILABLE, "user look-up: several entries have the same %s",
                        s->dir->config->user_search.id_attr);
-    return reply.code == LDAP_SUCCESS ? ERR_OK : result_error(s, "user look-up by id", &reply);
+    return reply.code == LDAP_SUCCESS ? ERR_OK : ldap_dir_result_error(s, "user look-up by id", &reply);
 }

@@ -135,6 +135,168 @@ static enum err_code mock_refresh(struct connector *c, struct arena *a, const st
     return *ret == REFRESH_OK ? to_identity(c, a, u, want_groups, ret_identity, err) : ERR_OK;
 }
 
+/* ---- the directory: users in the order of the configuration, groups in that of their first member ---- */
+
+static bool has_part(struct str text, struct str part) {
+    for (size_t i = 0; i + part.len <= text.len; i++)
+        if (str_eq_nocase(str_sub(text, i, part.len), part))
+            return true;
+    return false;
+}
+
+static struct directory_user to_user(struct arena *a, const struct mock_user *u) {
+    return (struct directory_user) { .id = arena_str(a, id_of(u)),
+                                     .name = arena_str(a, str_of(u->username)),
+                                     .display_name = arena_str(
+                                         a, str_of(u->name != NULL ? u->name : u->username)),
+                                     .email = arena_str(a, str_of(u->email)) };
+}
+
+static bool matches(const struct directory_user *u, const struct directory_query *q) {
+    if (q->name.len > 0 && !str_eq(u->name, q->name))
+        return false;
+    return has_part(u->id, q->keyword) || has_part(u->name, q->keyword) ||
+           has_part(u->display_name, q->keyword);
+}
+
+/* Where to go on: the number of the first that was not told of. */
+struct mock_listing {
+    const struct directory_query *q;
+    uint64_t at, given;
+    bool full;
+};
+
+static enum err_code listing_init(struct mock_listing *l, const struct directory_query *q, struct err *err) {
+    *l = (struct mock_listing) { .q = q };
+    if (q->after.len > 0 && parse_u64(q->after, 1, UINT32_MAX, &l->at, err) != ERR_OK)
+        return err_set(err, ERR_INVALID, "mock: this is no place to go on from");
+    return ERR_OK;
+}
+
+/* Is the `i`-th, which matches, to be told of? */
+static bool is_next(struct mock_listing *l, uint64_t i) {
+    if (i < l->at || l->full)
+        return false;
+    l->full = l->given == l->q->limit;
+    l->at = l->full ? i : i + 1;
+    l->given += !l->full;
+    return !l->full;
+}
+
+static enum err_code listing_end(const struct mock_listing *l, struct arena *a, struct str *ret_next,
+                                 struct err *err) {
+    *ret_next = l->full ? str_of(arena_printf(a, "%llu", (unsigned long long)l->at)) : STR_NULL;
+    return arena_failed(a) ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
+}
+
+static enum err_code mock_list_users(struct connector *c, struct arena *a, const struct directory_query *q,
+                                     enum err_code (*each)(void *ctx, const struct directory_user *u,
+                                                           struct err *err),
+                                     void *ctx, struct str *ret_next, struct err *err) {
+    const struct mock_config *m = c->impl;
+    const struct mock_user *users = m->users.items;
+    struct mock_listing l;
+    enum err_code rc = contact(c, q->deadline_mono_ms, err);
+    if (rc == ERR_OK)
+        rc = listing_init(&l, q, err);
+    for (size_t i = 0; rc == ERR_OK && i < m->users.len; i++) {
+        const struct directory_user user = to_user(a, &users[i]);
+        if (matches(&user, q) && is_next(&l, i))
+            rc = each(ctx, &user, err);
+    }
+    return rc == ERR_OK ? listing_end(&l, a, ret_next, err) : rc;
+}
+
+static bool is_in(const struct mock_user *u, struct str group) {
+    for (size_t i = 0; i < u->groups.len; i++)
+        if (str_eq(str_of(u->groups.items[i]), group))
+            return true;
+    return false;
+}
+
+/* Is this group of `u` nobody's before, and not named twice? */
+static bool is_first_mention(const struct mock_user *users, const struct mock_user *u, size_t group) {
+    struct str name = str_of(u->groups.items[group]);
+    for (size_t i = 0; i < group; i++)
+        if (str_eq(str_of(u->groups.items[i]), name))
+            return false;
+    for (const struct mock_user *before = users; before < u; before++)
+        if (is_in(before, name))
+            return false;
+    return true;
+}
+
+static enum err_code to_group(const struct mock_config *m, struct arena *a, struct str name,
+                              bool want_members, struct directory_group *ret, struct err *err) {
+    const struct mock_user *users = m->users.items;
+    name = arena_str(a, name);
+    *ret = (struct directory_group) { .id = name, .display_name = name };
+    if (!want_members)
+        return arena_failed(a) ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
+    struct directory_member *members = arena_array(a, m->users.len ? m->users.len : 1, sizeof *members);
+    if (members == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < m->users.len; i++)
+        if (is_in(&users[i], name))
+            members[ret->member_count++] = (struct directory_member) {
+                arena_str(a, id_of(&users[i])), arena_str(a, str_of(users[i].username))
+            };
+    ret->members = members;
+    return arena_failed(a) ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
+}
+
+static enum err_code mock_list_groups(struct connector *c, struct arena *a, const struct directory_query *q,
+                                      enum err_code (*each)(void *ctx, const struct directory_group *g,
+                                                            struct err *err),
+                                      void *ctx, struct str *ret_next, struct err *err) {
+    const struct mock_config *m = c->impl;
+    const struct mock_user *users = m->users.items;
+    struct mock_listing l;
+    uint64_t number = 0;
+    enum err_code rc = contact(c, q->deadline_mono_ms, err);
+    if (rc == ERR_OK)
+        rc = listing_init(&l, q, err);
+    for (size_t i = 0; rc == ERR_OK && i < m->users.len; i++)
+        for (size_t g = 0; rc == ERR_OK && g < users[i].groups.len; g++) {
+            struct str name = str_of(users[i].groups.items[g]);
+            struct directory_group group;
+            if (!is_first_mention(users, &users[i], g) || !has_part(name, q->keyword) ||
+                !is_next(&l, number++))
+                continue;
+            rc = to_group(m, a, name, q->want_members, &group, err);
+            if (rc == ERR_OK)
+                rc = each(ctx, &group, err);
+        }
+    return rc == ERR_OK ? listing_end(&l, a, ret_next, err) : rc;
+}
+
+static enum err_code mock_get_user(struct connector *c, struct arena *a, struct str id,
+                                   const struct directory_query *q, struct directory_user *ret,
+                                   struct err *err) {
+    const struct mock_user *u = find(c->impl, id, true);
+    enum err_code rc = contact(c, q->deadline_mono_ms, err);
+    if (rc == ERR_OK && u == NULL)
+        rc = err_set(err, ERR_NOT_FOUND, "no such user: \"%.*s\"", STR_FMT(str_sub(id, 0, 100)));
+    if (rc != ERR_OK)
+        return rc;
+    *ret = to_user(a, u);
+    return arena_failed(a) ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
+}
+
+static enum err_code mock_get_group(struct connector *c, struct arena *a, struct str id,
+                                    const struct directory_query *q, struct directory_group *ret,
+                                    struct err *err) {
+    const struct mock_config *m = c->impl;
+    const struct mock_user *users = m->users.items;
+    enum err_code rc = contact(c, q->deadline_mono_ms, err);
+    for (size_t i = 0; rc == ERR_OK && i < m->users.len; i++)
+        if (is_in(&users[i], id))
+            return to_group(m, a, id, q->want_members, ret, err);
+    return rc != ERR_OK
+               ? rc
+               : err_set(err, ERR_NOT_FOUND, "no such group: \"%.*s\"", STR_FMT(str_sub(id, 0, 100)));
+}
+
 static const char *mock_prompt(const struct connector *c) {
     const struct mock_config *m = c->impl;
     return m->username_prompt;
@@ -148,5 +310,9 @@ const struct connector_ops mock_connector_ops = {
     .open = mock_open,
     .login = mock_login,
     .refresh = mock_refresh,
+    .list_users = mock_list_users,
+    .list_groups = mock_list_groups,
+    .get_user = mock_get_user,
+    .get_group = mock_get_group,
     .prompt = mock_prompt,
 };

@@ -77,10 +77,17 @@ static void found_piece(struct strbuf *out, int id, int n, bool stops) {
     message(out, id, 0x64, strbuf_str(&op), STR_NULL);
 }
 
-static void page_control(struct strbuf *out) {
+#define PAGING "1.2.840.113556.1.4.319"
+
+static void page_control(struct strbuf *out, struct str cookie) {
     AUTO(strbuf_done) struct strbuf control = STRBUF(256);
-    tlv(&control, 0x04, STR("1.2.840.113556.1.4.319"));
-    tlv(&control, 0x04, STR("\x30\x09\x02\x01\x00\x04\x04more"));
+    AUTO(strbuf_done) struct strbuf page = STRBUF(64);
+    AUTO(strbuf_done) struct strbuf value = STRBUF(64);
+    tlv(&page, 0x02, STR("\0"));
+    tlv(&page, 0x04, cookie);
+    tlv(&value, 0x30, strbuf_str(&page));
+    tlv(&control, 0x04, STR(PAGING));
+    tlv(&control, 0x04, strbuf_str(&value));
     tlv(out, 0x30, strbuf_str(&control));
 }
 
@@ -88,8 +95,10 @@ static void page_control(struct strbuf *out) {
 
 struct talk {
     struct fake *f;
-    int fd, binds, searches;
+    int fd, binds, searches, pages;
     bool over;
+    unsigned char body[4096]; /* of the request at hand */
+    size_t body_len;
 };
 
 static void say(struct talk *t, struct str bytes) {
@@ -137,6 +146,116 @@ static void answer_bind(struct talk *t, int id) {
     say(t, strbuf_str(&out));
 }
 
+/* ---- listings ---- */
+
+/* What the paging control asks for: how many from where. Our cookies are numbers of four digits. */
+static bool page_of(const struct talk *t, int *ret_from, int *ret_size) {
+    const unsigned char *oid = memmem(t->body, t->body_len, PAGING, strlen(PAGING));
+    if (oid == NULL)
+        return false;
+    const unsigned char *at = oid + strlen(PAGING), *end = t->body + t->body_len;
+    while (at + 4 < end && !(at[0] == 0x30 && at[2] == 0x02))
+        at++;
+    *ret_size = 0;
+    for (int i = 0; i < at[3]; i++)
+        *ret_size = *ret_size << 8 | at[4 + i];
+    const unsigned char *cookie = at + 4 + at[3];
+    *ret_from = 0;
+    for (int i = 0; i < cookie[1]; i++)
+        *ret_from = *ret_from * 10 + (cookie[2 + i] - '0');
+    return true;
+}
+
+static void add_listed(struct strbuf *out, int id, int i) {
+    AUTO(strbuf_done) struct strbuf attrs = STRBUF(4096);
+    AUTO(strbuf_done) struct strbuf op = STRBUF(4096);
+    char name[16], dn[64];
+    (void)snprintf(name, sizeof name, "u%04d", i);
+    (void)snprintf(dn, sizeof dn, "uid=u%04d,dc=example,dc=org", i);
+    attribute(&attrs, STR("uid"), str_of(name));
+    attribute(&attrs, STR("cn"), str_of(name));
+    tlv(&op, 0x04, str_of(dn));
+    tlv(&op, 0x30, strbuf_str(&attrs));
+    message(out, id, 0x64, strbuf_str(&op), STR_NULL);
+}
+
+static void raise_to(_Atomic int *max, int value) {
+    for (int seen = atomic_load(max); value > seen && !atomic_compare_exchange_weak(max, &seen, value);)
+        ;
+}
+
+/* False when the fake is being stopped. */
+static bool wait_while_held(struct talk *t) {
+    raise_to(&t->f->waiting_max, atomic_fetch_add(&t->f->waiting, 1) + 1);
+    bool on = true;
+    while (on && atomic_load(&t->f->held))
+        on = idle(t, 1);
+    atomic_fetch_sub(&t->f->waiting, 1);
+    return on;
+}
+
+static void answer_page(struct talk *t, int id, int from, int size) {
+    AUTO(strbuf_done) struct strbuf out = STRBUF(1 << 20);
+    AUTO(strbuf_done) struct strbuf control = STRBUF(256);
+    char cookie[16] = "";
+    int mode = atomic_load(&t->f->mode);
+    atomic_fetch_add(&t->f->pages, 1);
+    raise_to(&t->f->page_max, size);
+    bool later = ++t->pages > 1;
+    if (later && mode == FAKE_LIST_SILENT)
+        return;
+    t->over = (later && mode == FAKE_LIST_CLOSES) || (mode == FAKE_LIST_HELD && !wait_while_held(t));
+    if (t->over)
+        return;
+    if (later && mode == FAKE_LIST_LIMIT) {
+        result(&out, id, 0x65, 4, STR_NULL);
+        say(t, strbuf_str(&out));
+        return;
+    }
+    int end = from + (mode == FAKE_LIST_GREEDY ? 2 * size : size);
+    if (end > FAKE_LISTED || mode == FAKE_LIST_UNPAGED)
+        end = FAKE_LISTED;
+    for (int i = from; i < end; i++)
+        add_listed(&out, id, i);
+    if (end < FAKE_LISTED)
+        (void)snprintf(cookie, sizeof cookie, "%04d", end);
+    if (mode != FAKE_LIST_UNPAGED)
+        page_control(&control, str_of(cookie));
+    result(&out, id, 0x65, 0, strbuf_str(&control));
+    say(t, strbuf_str(&out));
+}
+
+static void values(struct strbuf *out, struct str name, const char *const *list, size_t n) {
+    AUTO(strbuf_done) struct strbuf all = STRBUF(4096);
+    AUTO(strbuf_done) struct strbuf pair = STRBUF(4096);
+    for (size_t i = 0; i < n; i++)
+        tlv(&all, 0x04, str_of(list[i]));
+    tlv(&pair, 0x04, name);
+    tlv(&pair, 0x31, strbuf_str(&all));
+    tlv(out, 0x30, strbuf_str(&pair));
+}
+
+/* Active Directory names a list that it cuts twice: without a value, and with the first piece. */
+static void found_group(const struct talk *t, struct strbuf *out, int id) {
+    static const char *const members[] = { "uid=a,dc=example,dc=org", "uid=b,dc=example,dc=org",
+                                           "uid=c,dc=example,dc=org", "uid=d,dc=example,dc=org",
+                                           "uid=e,dc=example,dc=org" };
+    AUTO(strbuf_done) struct strbuf attrs = STRBUF(4096);
+    AUTO(strbuf_done) struct strbuf op = STRBUF(4096);
+    const char *const name = "crew";
+    values(&attrs, STR("cn"), &name, 1);
+    values(&attrs, STR("member"), NULL, 0);
+    if (memmem(t->body, t->body_len, "range=4-*", 9) != NULL)
+        values(&attrs, STR("member;range=4-*"), &members[4], 1);
+    else if (memmem(t->body, t->body_len, "range=2-*", 9) != NULL)
+        values(&attrs, STR("member;range=2-3"), &members[2], 2);
+    else
+        values(&attrs, STR("member;range=0-1"), members, 2);
+    tlv(&op, 0x04, STR("cn=crew,dc=example,dc=org"));
+    tlv(&op, 0x30, strbuf_str(&attrs));
+    message(out, id, 0x64, strbuf_str(&op), STR_NULL);
+}
+
 static void answer_search(struct talk *t, int id) {
     AUTO(strbuf_done) struct strbuf out = STRBUF(65536);
     AUTO(strbuf_done) struct strbuf control = STRBUF(256);
@@ -146,12 +265,19 @@ static void answer_search(struct talk *t, int id) {
         t->over = true;
         return;
     }
+    int from = 0, size = 0;
+    if (mode >= FAKE_LIST && mode <= FAKE_LIST_LIMIT && page_of(t, &from, &size)) {
+        answer_page(t, id, from, size);
+        return;
+    }
     if (mode == FAKE_ENDLESS_ENTRIES) {
         endless_entries(t, id);
         return;
     }
     if (mode == FAKE_ENDLESS_PAGES && all > 1)
-        page_control(&control);
+        page_control(&control, STR("more"));
+    else if (mode == FAKE_GROUP_RANGES)
+        found_group(t, &out, id);
     else if (mode == FAKE_RANGES || mode == FAKE_RANGES_STOP)
         found_piece(&out, id, all, mode == FAKE_RANGES_STOP);
     else if (mode != FAKE_REFERRAL)
@@ -207,8 +333,8 @@ static bool read_exactly(const struct talk *t, unsigned char *out, size_t len) {
 }
 
 /* Our own requests: a length of at most two bytes. */
-static bool read_request(const struct talk *t, int *id, unsigned char *op) {
-    unsigned char head[4], body[4096];
+static bool read_request(struct talk *t, int *id, unsigned char *op) {
+    unsigned char head[4], *body = t->body;
     if (!read_exactly(t, head, 2))
         return false;
     size_t len = head[1];
@@ -217,8 +343,9 @@ static bool read_request(const struct talk *t, int *id, unsigned char *op) {
         return false;
     if (more > 0)
         len = more == 1 ? head[2] : (size_t)head[2] << 8 | head[3];
-    if (len < 4 || len > sizeof body || !read_exactly(t, body, len) || body[1] > 4 || len < 3U + body[1])
+    if (len < 4 || len > sizeof t->body || !read_exactly(t, body, len) || body[1] > 4 || len < 3U + body[1])
         return false;
+    t->body_len = len;
     if (memmem(body, len, "cn=a", 4) && memmem(body, len, "cn=b", 4) && memmem(body, len, "cn=c", 4))
         atomic_fetch_add(&t->f->complete, 1);
     *id = 0;

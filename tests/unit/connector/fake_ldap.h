@@ -25,11 +25,24 @@ enum fake_mode {
     FAKE_RANGES,      /* gives memberOf in three pieces; then a group */
     FAKE_RANGES_STOP, /* the same, but the last piece never comes */
     FAKE_REFERRAL,    /* result 10 for searches */
+    /* Searches with paging find FAKE_LISTED entries, uid=u0000 and so on; others find one, as FAKE_SANE. */
+    FAKE_LIST,
+    FAKE_LIST_UNPAGED, /* knows no paging: all in one answer */
+    FAKE_LIST_GREEDY,  /* pages twice as large as was asked for */
+    FAKE_LIST_SILENT,  /* no word after the first page */
+    FAKE_LIST_CLOSES,  /* closes instead of the second page */
+    FAKE_LIST_HELD,    /* every page waits until `held` is false */
+    FAKE_LIST_LIMIT,   /* result 4 instead of the second page */
+    FAKE_GROUP_RANGES, /* one group, whose five members come in pieces as from Active Directory */
 };
+enum { FAKE_LISTED = 1300 };
 struct fake {
     _Atomic int mode;
     _Atomic int connections, binds, searches; /* seen so far */
     _Atomic int complete;                     /* requests that name all values of FAKE_RANGES */
+    _Atomic int pages, page_max;              /* searches with paging; the most entries one asked for */
+    _Atomic int waiting, waiting_max;         /* pages of FAKE_LIST_HELD that wait, and waited at a time */
+    _Atomic bool held;
     int listener, port;
     pthread_t thread;
     int wake[2];

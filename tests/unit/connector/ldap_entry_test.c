@@ -7,7 +7,7 @@ static struct ldap_attr attrs[8];
 static struct ldap_entry entry_of(const char *const pairs[][2], size_t n) {
     for (size_t i = 0; i < n; i++) {
         values[i][0] = str_of(pairs[i][1]);
-        attrs[i] = (struct ldap_attr) { str_of(pairs[i][0]), values[i], 1 };
+        attrs[i] = (struct ldap_attr) { .name = str_of(pairs[i][0]), .values = values[i], .len = 1 };
     }
     return (struct ldap_entry) { STR("uid=a,dc=x"), attrs, n };
 }

@@ -152,6 +152,30 @@ static void a_nul_byte_is_refused(void **state) {
     assert_int_equal(ldap_filter_parse(STR("(a=b\0c)"), &out, &err), ERR_INVALID);
 }
 
+static void a_part_of_a_value_is_escaped_between_its_two_stars(void **state) {
+    (void)state;
+    static const struct {
+        struct str part;
+        const char *want;
+    } cases[] = {
+        { { "jane", 4 }, "(cn=*jane*)" },
+        { { "*", 1 }, "(cn=*\\2a*)" },
+        { { ")(uid=*", 7 }, "(cn=*\\29\\28uid=\\2a*)" },
+        { { "\\", 1 }, "(cn=*\\5c*)" },
+        { { "a\0b", 3 }, "(cn=*a\\00b*)" },
+        { { " ", 1 }, "(cn=*\\20*)" },
+        { { "\xc3\xbc", 2 }, "(cn=*\\c3\\bc*)" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO(strbuf_done) struct strbuf out = STRBUF(LDAP_FILTER_MAX);
+        ldap_filter_add_contains(&out, STR("cn"), cases[i].part);
+        assert_str(strbuf_str(&out), cases[i].want);
+    }
+    AUTO(strbuf_done) struct strbuf present = STRBUF(LDAP_FILTER_MAX);
+    ldap_filter_add_present(&present, STR("cn"));
+    assert_str(strbuf_str(&present), "(cn=*)");
+}
+
 static void nesting_and_length_have_an_end(void **state) {
     (void)state;
     AUTO(strbuf_done) struct strbuf in = STRBUF(LDAP_FILTER_MAX * 2);
@@ -175,6 +199,7 @@ int main(void) {
         cmocka_unit_test(a_broken_filter_is_refused_with_its_place),
         cmocka_unit_test(a_name_with_a_matching_rule_can_stand_in_a_filter),
         cmocka_unit_test(a_nul_byte_is_refused),
+        cmocka_unit_test(a_part_of_a_value_is_escaped_between_its_two_stars),
         cmocka_unit_test(nesting_and_length_have_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
