@@ -26,32 +26,6 @@ static const struct field user_info[] = {
     LISTS("extra", "Whatever else is known; tenantid is the tenant."),
     END,
 };
-static const struct field token_review_spec[] = {
-    TEXT("token", "The bearer token to look at."),
-    TEXTS("audiences", "Whom the token is to be for; one of them is enough. None: this server."),
-    END,
-};
-static const struct field token_review_status[] = {
-    FLAG("authenticated", "The token is good."),
-    PART("user", user_info, "Whom the token stands for."),
-    TEXTS("audiences", "Those of the asked audiences that the token is for."),
-    TEXT("error", "Why the token could not be looked at."),
-    END,
-};
-static const struct field token_review[] = {
-    NEEDED_PART("spec", token_review_spec, "The question."),
-    PART("status", token_review_status, "The answer, by the server."),
-    END,
-};
-static const struct kind kind_token_review = {
-    .kind = "TokenReview",
-    .plural = "tokenreviews",
-    .singular = "tokenreview",
-    .verbs = RESOURCE_CREATE,
-    .fields = token_review,
-    .help = "Asks whether a token is good, and whom it stands for.",
-};
-
 static const struct field self_review_status[] = { PART("userInfo", user_info, "Who the caller is."), END };
 static const struct field self_review[] = { PART("status", self_review_status, "The answer, by the server."),
                                             END };
@@ -240,7 +214,7 @@ static const struct api_type request_types[] = {
 
 /* ---- groups ---- */
 
-static const struct kind *const authentication[] = { &kind_self_review, &kind_token_review, NULL };
+static const struct kind *const authentication[] = { &kind_self_review, NULL };
 static const struct kind *const authorization[] = { &kind_self_access, &kind_self_rules, &kind_subject_review,
                                                     NULL };
 static const struct kind *const *authentication_kinds(void) { return authentication; }

@@ -1,7 +1,7 @@
 /* Label selectors, as k8s.io/apimachinery reads them. */
 #include "kube/selector.h"
 
-#include "kube/label.h"
+#include "tkeauth/resource.h"
 
 enum { QUOTED_MAX = 64 }; /* bytes of what an error quotes */
 

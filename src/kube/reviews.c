@@ -2,6 +2,7 @@
 
 #include "enforcer/enforcer.h"
 #include "kube/access.h"
+#include "kube/review_proto.h"
 
 enum { RULES_SHOWN_MAX = 500 };
 
@@ -21,9 +22,20 @@ static enum err_code answer_with(struct kube_request *kr, json_t *review, json_t
     return verb_answer_plain(kr, 201, review, err);
 }
 
+static enum err_code read_protobuf(struct kube_request *kr, json_t **ret, struct err *err) {
+    json_t *review = NULL;
+    enum err_code rc = review_from_protobuf(kr->req->body, &review, err);
+    if (rc == ERR_INVALID || rc == ERR_LIMIT)
+        return refuse(&kr->refusal, 400, "BadRequest", "the body cannot be read: %s", err->detail);
+    if (rc == ERR_OK && (*ret = keep_json(kr, review)) == NULL)
+        rc = err_set(err, ERR_NOMEM, "a review");
+    return rc;
+}
+
 static enum err_code read_review(struct kube_request *kr, json_t **ret, struct err *err) {
     json_t *review = NULL;
-    enum err_code rc = request_body(kr, NULL, &review, err);
+    bool is_protobuf = str_eq(request_media_type(kr), STR(REVIEW_PROTOBUF_TYPE));
+    enum err_code rc = is_protobuf ? read_protobuf(kr, &review, err) : request_body(kr, NULL, &review, err);
     if (rc == ERR_OK && !json_is_object(object_metadata(review)))
         (void)json_object_set_new(review, "metadata", json_pack("{s:n}", "creationTimestamp"));
     if (rc == ERR_OK)

@@ -56,7 +56,7 @@ static void make_administrator(const struct resource_env *env, struct arena *a, 
     struct err err = { 0 };
     json_t *written = NULL;
     int64_t revision;
-    json_t *users = json_pack("[{s:s+}]", "id", tenant, "##" ADMIN_OBJECT);
+    json_t *users = json_pack("[{s:s+, s:s}]", "id", tenant, "##" ADMIN_OBJECT, "name", ADMIN_NAME);
     enum err_code rc = users != NULL ? resource_bind(env, &kind_role, a, STR(KUBE_ROLE_ADMINISTRATOR), users, NULL, true,
                                                      &o, &written, &revision, &r, &err)
                                      : err_set(&err, ERR_NOMEM, "the first administrator");

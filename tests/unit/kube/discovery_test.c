@@ -184,9 +184,9 @@ static void resources_say_what_kubectl_shows(void **state) {
                 "{\"name\":\"users\",\"singularName\":\"user\",\"namespaced\":false,\"kind\":\"User\","
                 "\"verbs\":[\"get\",\"list\"],\"shortNames\":[\"user\"]}");
     list = json_object_get(get(*state, "/apis/authentication.k8s.io/v1", NULL), "resources");
-    assert_json(item_named(list, "name", "tokenreviews"),
-                "{\"name\":\"tokenreviews\",\"singularName\":\"tokenreview\",\"namespaced\":false,\"kind\":"
-                "\"TokenReview\",\"verbs\":[\"create\"]}");
+    assert_json(item_named(list, "name", "selfsubjectreviews"),
+                "{\"name\":\"selfsubjectreviews\",\"singularName\":\"selfsubjectreview\",\"namespaced\":false,\"kind\":"
+                "\"SelfSubjectReview\",\"verbs\":[\"create\"]}");
 }
 
 /* A name of the group's: of a kind, of its list, or of what a subresource takes or gives. */

@@ -1,6 +1,6 @@
 #include "unit/kube/json.h"
 
-#include "kube/label.h"
+#include "tkeauth/resource.h"
 #include "kube/selector.h"
 
 enum { ARENA_MAX = 1024 * 1024 };
