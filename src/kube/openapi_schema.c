@@ -145,8 +145,11 @@ static const char *type_name(struct openapi *o, const char *owner, const struct 
 
 static void define(struct openapi *o, const char *name, const struct field *fields, const char *help);
 
+/* Where NULL stands for "no type", a failure must not look like it. */
 static json_t *ref(struct openapi *o, const char *name) {
-    return json_pack("{s:s+}", "$ref", o->v3 ? "#/components/schemas/" : "#/definitions/", name);
+    json_t *to = json_pack("{s:s+}", "$ref", o->v3 ? "#/components/schemas/" : "#/definitions/", name);
+    o->failed |= to == NULL;
+    return to;
 }
 
 static json_t *value_schema(struct openapi *o, const char *owner, const struct field *f) {
