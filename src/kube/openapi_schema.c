@@ -379,18 +379,17 @@ static void add_text_property(struct openapi *o, json_t *properties, const char 
 
 static void add_meta_property(struct openapi *o, json_t *properties, const char *type, const char *text) {
     json_t *to = openapi_meta_ref(o, type);
-    openapi_put(o, properties, "metadata",
-                o->v3 ? json_pack("{s:[o],s:s}", "allOf", to, "description", text) : to);
-    if (!o->v3)
-        openapi_put(o, to, "description", json_string(text));
+    if (o->v3)
+        to = json_pack("{s:[o]}", "allOf", to);
+    openapi_put(o, to, "description", json_string(text));
+    openapi_put(o, properties, "metadata", to);
 }
 
 /* apiVersion, kind and metadata (NULL: none) in front of the fields. */
 static json_t *sent_schema(struct openapi *o, const struct api_group *g, const char *type, const char *meta,
                            const char *help) {
-    json_t *properties = json_object(), *gvks = json_array();
-    json_t *schema = json_pack("{s:s,s:s,s:o,s:o}", "type", "object", "description", help, "properties",
-                               properties, "x-kubernetes-group-version-kind", gvks);
+    json_t *schema = json_pack("{s:s,s:s,s:{}}", "type", "object", "description", help, "properties");
+    json_t *properties = json_object_get(schema, "properties"), *gvks = json_array();
     add_text_property(o, properties, "apiVersion",
                       openapi_text(o, "The version of the API: %s/%s.", g->name, g->version));
     add_text_property(o, properties, "kind", openapi_text(o, "The kind of object: %s.", type));
@@ -398,6 +397,7 @@ static json_t *sent_schema(struct openapi *o, const struct api_group *g, const c
         add_meta_property(o, properties, meta,
                           strcmp(meta, "ListMeta") == 0 ? "Of the list." : "Name, labels and the like.");
     openapi_append(o, gvks, openapi_gvk(g->name, g->version, type));
+    openapi_put(o, schema, "x-kubernetes-group-version-kind", gvks);
     return schema;
 }
 
