@@ -56,16 +56,15 @@ struct offer {
 };
 static struct offer plain(const struct document *d) { return (struct offer) { str_of(d->type), d }; }
 
-/* If-None-Match (RFC 9110 13.1.2): whether the client has this version already. */
-static bool has_it(const struct http_request *req, const char *hash) {
-    struct str rest = http_header(req, "If-None-Match"), tag;
+/* If-None-Match (RFC 9110 13.1.2): whether the client has the version with this tag already. */
+static bool has_it(const struct http_request *req, struct str tag) {
+    struct str rest = http_header(req, "If-None-Match"), known;
     for (bool more = rest.len > 0; more;) {
-        more = str_cut(rest, ',', &tag, &rest);
-        tag = str_trim(tag);
-        if (str_starts_with(tag, STR("W/")))
-            tag = str_from(tag, 2);
-        if (str_eq(tag, STR("*")) ||
-            (tag.len >= 2 && str_eq(str_sub(tag, 1, tag.len - 2), str_of(hash)) && tag.ptr[0] == '"'))
+        more = str_cut(rest, ',', &known, &rest);
+        known = str_trim(known);
+        if (str_starts_with(known, STR("W/")))
+            known = str_from(known, 2);
+        if (str_eq(known, STR("*")) || str_eq(known, tag))
             return true;
     }
     return false;
@@ -73,12 +72,13 @@ static bool has_it(const struct http_request *req, const char *hash) {
 
 static void answer_document(const struct http_request *req, struct http_response *res,
                             const struct document *d, bool forever) {
-    char tag[DOCUMENT_HASH_SIZE + 2];
-    (void)snprintf(tag, sizeof tag, "\"%s\"", d->hash);
-    http_set_header(res, "ETag", str_of(tag));
+    char quoted[DOCUMENT_HASH_SIZE + 2];
+    (void)snprintf(quoted, sizeof quoted, "\"%s\"", d->hash);
+    struct str tag = str_of(quoted);
+    http_set_header(res, "ETag", tag);
     http_set_header(res, "Cache-Control",
                     forever ? STR("public, max-age=31536000, immutable") : STR("no-cache, private"));
-    if (has_it(req, d->hash))
+    if (has_it(req, tag))
         http_status(res, 304);
     else
         http_body_static(res, d->type, d->body);

@@ -19,7 +19,7 @@ struct openapi {
     size_t type_count;
     bool failed; /* sticky: out of memory, or tables that contradict each other */
 };
-/* object[key] = value. Takes the value; NULL is a failure. */
+/* object[key] = value. Takes the value, which may be gone then (out of memory): get it from the object to go on with it. NULL is a failure. */
 void openapi_put(struct openapi *o, json_t *object, const char *key, json_t *value);
 void openapi_append(struct openapi *o, json_t *array, json_t *value);
 /* arena_printf that never gives NULL. */

@@ -168,7 +168,7 @@ static json_t *new_path(struct openapi *o, const char *path, bool namespaced, bo
     if (json_object_get(o->paths, path) != NULL)
         o->failed = true; /* two resources of one name */
     openapi_put(o, o->paths, path, item);
-    return item;
+    return json_object_get(o->paths, path);
 }
 
 static const char *base_path(struct openapi *o, const struct api_group *g, const struct kind *k) {

@@ -145,8 +145,11 @@ static const char *type_name(struct openapi *o, const char *owner, const struct 
 
 static void define(struct openapi *o, const char *name, const struct field *fields, const char *help);
 
+/* Where NULL stands for "no type", a failure must not look like it. */
 static json_t *ref(struct openapi *o, const char *name) {
-    return json_pack("{s:s+}", "$ref", o->v3 ? "#/components/schemas/" : "#/definitions/", name);
+    json_t *to = json_pack("{s:s+}", "$ref", o->v3 ? "#/components/schemas/" : "#/definitions/", name);
+    o->failed |= to == NULL;
+    return to;
 }
 
 static json_t *value_schema(struct openapi *o, const char *owner, const struct field *f) {
@@ -376,18 +379,17 @@ static void add_text_property(struct openapi *o, json_t *properties, const char 
 
 static void add_meta_property(struct openapi *o, json_t *properties, const char *type, const char *text) {
     json_t *to = openapi_meta_ref(o, type);
-    openapi_put(o, properties, "metadata",
-                o->v3 ? json_pack("{s:[o],s:s}", "allOf", to, "description", text) : to);
-    if (!o->v3)
-        openapi_put(o, to, "description", json_string(text));
+    if (o->v3)
+        to = json_pack("{s:[o]}", "allOf", to);
+    openapi_put(o, to, "description", json_string(text));
+    openapi_put(o, properties, "metadata", to);
 }
 
 /* apiVersion, kind and metadata (NULL: none) in front of the fields. */
 static json_t *sent_schema(struct openapi *o, const struct api_group *g, const char *type, const char *meta,
                            const char *help) {
-    json_t *properties = json_object(), *gvks = json_array();
-    json_t *schema = json_pack("{s:s,s:s,s:o,s:o}", "type", "object", "description", help, "properties",
-                               properties, "x-kubernetes-group-version-kind", gvks);
+    json_t *schema = json_pack("{s:s,s:s,s:{}}", "type", "object", "description", help, "properties");
+    json_t *properties = json_object_get(schema, "properties"), *gvks = json_array();
     add_text_property(o, properties, "apiVersion",
                       openapi_text(o, "The version of the API: %s/%s.", g->name, g->version));
     add_text_property(o, properties, "kind", openapi_text(o, "The kind of object: %s.", type));
@@ -395,6 +397,7 @@ static json_t *sent_schema(struct openapi *o, const struct api_group *g, const c
         add_meta_property(o, properties, meta,
                           strcmp(meta, "ListMeta") == 0 ? "Of the list." : "Name, labels and the like.");
     openapi_append(o, gvks, openapi_gvk(g->name, g->version, type));
+    openapi_put(o, schema, "x-kubernetes-group-version-kind", gvks);
     return schema;
 }
 

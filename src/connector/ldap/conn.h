@@ -50,8 +50,8 @@ struct ldap_query {
     size_t page_size;         /* RFC 2696 paging, followed to the end; 0: none */
     size_t entries_max;       /* more of them are result 4, whatever the server says */
     size_t values_max;        /* of one attribute that are kept (ldap_attr.cut); 0: LDAP_VALUES_MAX */
-    /* One page only. In: where it begins (empty: at the start); out: where the next one does (empty: there is none, or the server knows
-     * no paging). Good for the next search on the same connection. NULL: all pages. */
+    /* One page only. In: where it begins (empty: at the start); out: where the next one does (empty: there is none, or the
+     * server knows no paging). Good for the next search on the same connection. NULL: all pages. */
     struct strbuf *cookie;
     enum ldap_wish (*wish)(void *wish_ctx, struct str dn); /* NULL: all are kept */
     void *wish_ctx;

@@ -31,9 +31,9 @@ struct groups {
     void *ctx;
 };
 
-static bool usable(void *ctx, struct ldap_session *s, const struct ldap_entry *e) {
+static enum ldap_use use(void *ctx, struct ldap_session *s, const struct ldap_entry *e) {
     (void)ctx;
-    return name_of(s->dir, e).len > 0;
+    return name_of(s->dir, e).len > 0 ? LDAP_USE : LDAP_USE_NAMELESS;
 }
 
 static enum err_code give(void *ctx, struct ldap_session *s, const struct ldap_entry *e, bool *ret_again) {
@@ -61,7 +61,7 @@ static enum err_code list(struct ldap_session *s, struct arena *a, const struct 
                                          .may_lack_base = true,
                                          .query = query_of(d, groups->members != NULL) },
                               .batch_max = SIZE_MAX,
-                              .usable = usable,
+                              .use = use,
                               .give = give,
                               .ctx = groups };
     if (groups->members != NULL) {

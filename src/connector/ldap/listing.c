@@ -91,30 +91,31 @@ static uint64_t mark_of(const struct ldap_query *q) {
 static enum err_code give_batch(struct ldap_listing *l, size_t limit, const struct ldap_reply *batch) {
     for (size_t i = 0; i < batch->len; i++) {
         const struct ldap_entry *e = batch->entries[i];
-        bool usable = l->usable(l->ctx, l->pages.s, e), again = false;
-        l->more = usable && l->given == limit;
+        enum ldap_use use = l->use(l->ctx, l->pages.s, e);
+        bool again = false;
+        l->more = use == LDAP_USE && l->given == limit;
         if (l->more)
             return ERR_OK;
-        enum err_code rc = usable ? l->give(l->ctx, l->pages.s, e, &again) : ERR_OK;
+        enum err_code rc = use == LDAP_USE ? l->give(l->ctx, l->pages.s, e, &again) : ERR_OK;
         if (rc != ERR_OK)
             return rc;
         if (again) {
             ldap_pages_restart(&l->pages);
             return ERR_OK;
         }
-        l->given += usable;
-        l->passed_over += !usable;
+        l->given += use == LDAP_USE;
+        l->nameless += use == LDAP_USE_NAMELESS;
         ldap_pages_pass(&l->pages, e);
     }
     return ERR_OK;
 }
 
-static void log_passed_over(const struct ldap_listing *l) {
+static void log_nameless(const struct ldap_listing *l) {
     const struct ldap_session *s = l->pages.s;
-    if (l->passed_over > 0)
+    if (l->nameless > 0)
         log_info(s->dir->env->log, s->request_id, "ldap.list", KV("connector", s->dir->id),
                  KV("what", l->pages.what), KV("problem", "entries without a usable name were left out"),
-                 KV("count", l->passed_over));
+                 KV("count", l->nameless));
 }
 
 /* The server gives no more than so many. Another try may go on from here, unless this one did not get anywhere. */
@@ -160,7 +161,7 @@ enum err_code ldap_listing_run(struct ldap_listing *l, const struct directory_qu
         if (rc == ERR_OK)
             rc = give_batch(l, q->limit, &batch);
     }
-    log_passed_over(l);
+    log_nameless(l);
     if (rc == ERR_OK)
         rc = check_cut(l, began_at);
     return rc == ERR_OK ? token(l, mark, a, ret_next) : rc;

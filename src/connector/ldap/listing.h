@@ -2,24 +2,29 @@
 #pragma once
 #include "connector/ldap/pages.h"
 
-/* A session: of many requests, with a connection of its own in `held`; or, with NULL, of one. Ends with ldap_listing_end, also after an
- * error. */
+/* A session: of many requests, with a connection of its own in `held`; or, with NULL, of one. Ends with ldap_listing_end,
+ * also after an error. */
 MUST_CHECK enum err_code ldap_listing_begin(struct ldap_session *s, struct ldap_held *held,
                                             struct connector *c, const struct directory_query *q,
                                             struct err *err);
 void ldap_listing_end(struct ldap_session *s);
 
+enum ldap_use {
+    LDAP_USE,
+    LDAP_USE_OTHER,    /* not what was asked for */
+    LDAP_USE_NAMELESS, /* it has no name that can be told: the log will say how many had none */
+};
 struct ldap_listing {
     struct ldap_pages pages; /* s, what, may_lack_base and query are filled in */
     size_t batch_max;
-    /* Can this entry be told of? Called before `give`, and for one entry more than the limit. */
-    bool (*usable)(void *ctx, struct ldap_session *s, const struct ldap_entry *e);
+    /* Is this entry to be told of? Asked before `give`, and about one entry more than the limit. */
+    enum ldap_use (*use)(void *ctx, struct ldap_session *s, const struct ldap_entry *e);
     /* Tells of it. `*ret_again`: pages of another search were read on the connection; this entry comes again. */
     enum err_code (*give)(void *ctx, struct ldap_session *s, const struct ldap_entry *e, bool *ret_again);
     void *ctx;
 
     /* Ours. */
-    size_t given, passed_over;
+    size_t given, nameless;
     bool more;
 };
 /* `*ret_next` as connector.h has it, in `a`. */

@@ -38,14 +38,16 @@ static enum err_code search_into(struct ldap_members *m, struct arena *a, const 
 
 /* ---- reading everybody, or every group ---- */
 
-typedef enum err_code (*take_fn)(struct ldap_members *m, const struct ldap_entry *e);
+/* Of a server without paging; others give a page at a time. */
+enum { READ_AT_ONCE = 10 * LDAP_GROUPS_PAGE };
+typedef enum err_code (*take_fn)(struct ldap_members *m, struct ldap_entry *e);
 
 /* `*ret_cut`: the server did not give all. */
 static enum err_code read_pages(struct ldap_members *m, struct ldap_pages *p, take_fn take, bool *ret_cut) {
     enum err_code rc = ERR_OK;
     while (rc == ERR_OK && !p->ended) {
         struct ldap_reply batch;
-        rc = ldap_pages_next(p, SIZE_MAX, &batch);
+        rc = ldap_pages_next(p, READ_AT_ONCE, &batch);
         for (size_t i = 0; rc == ERR_OK && i < batch.len; i++) {
             rc = take(m, batch.entries[i]);
             ldap_pages_pass(p, batch.entries[i]);
@@ -65,7 +67,7 @@ static enum err_code read_all(struct ldap_members *m, struct ldap_pages *p, take
     return rc;
 }
 
-static enum err_code take_group(struct ldap_members *m, const struct ldap_entry *e) {
+static enum err_code take_group(struct ldap_members *m, struct ldap_entry *e) {
     AUTO(strbuf_done) struct strbuf key = STRBUF(4 * LDAP_DN_MAX);
     struct err unused = { 0 };
     if (ldap_dn_key(e->dn, &key, &unused) != ERR_OK)
@@ -98,13 +100,38 @@ static enum err_code load_groups(struct ldap_members *m) {
     return rc;
 }
 
+static bool is_whole(const struct ldap_entry *e) {
+    struct str base;
+    uint64_t next;
+    for (size_t i = 0; i < e->len; i++)
+        if (e->attrs[i].cut || ldap_attr_is_cut(e->attrs[i].name, &base, &next))
+            return false;
+    return true;
+}
+
+/* Fetches what is missing of long lists; `a` holds the entry. */
+static enum err_code complete(struct ldap_members *m, struct arena *a, struct ldap_entry *e) {
+    struct arena *before = m->s->a;
+    m->s->a = a;
+    enum err_code rc = is_whole(e) ? ERR_OK : ldap_ranges_fill(m->s, e);
+    m->s->a = before;
+    return rc;
+}
+
 enum { BY_DN = 0 };
 static size_t by_rule(size_t rule) { return 1 + rule; }
 
+/* Values are the same when their bytes are, or when they are two spellings of one DN. Which letters a server takes for the
+ * same in other values is not known here, and nobody may become a member by a guess. */
 static void person_key(struct strbuf *key, size_t kind, struct str value) {
+    struct err unused = { 0 };
     strbuf_clear(key);
     strbuf_add_u64(key, kind);
     strbuf_addc(key, ' ');
+    size_t start = key->len;
+    if (ldap_dn_key(value, key, &unused) == ERR_OK)
+        return;
+    strbuf_truncate(key, start);
     strbuf_add(key, value);
 }
 
@@ -117,19 +144,16 @@ static enum err_code remember(struct ldap_members *m, const struct strbuf *key, 
     return map_put(&m->people, strbuf_str(key), p, NULL, m->s->err);
 }
 
-static enum err_code take_person(struct ldap_members *m, const struct ldap_entry *e) {
+static enum err_code take_person(struct ldap_members *m, struct ldap_entry *e) {
     const struct ldap_dir *d = m->s->dir;
-    AUTO(strbuf_done) struct strbuf dn = STRBUF(4 * LDAP_DN_MAX);
     AUTO(strbuf_done) struct strbuf key = STRBUF(8 * LDAP_DN_MAX);
-    struct err unused = { 0 };
     struct str name = arena_str(m->known, ldap_person_name(d, e));
     if (name.len == 0 && !arena_failed(m->known))
         return ERR_OK;
-    enum err_code rc = ERR_OK;
-    if (ldap_dn_key(e->dn, &dn, &unused) == ERR_OK) {
-        person_key(&key, BY_DN, strbuf_str(&dn));
+    enum err_code rc = complete(m, m->lookup, e);
+    person_key(&key, BY_DN, e->dn);
+    if (rc == ERR_OK)
         rc = remember(m, &key, name);
-    }
     for (size_t i = 0; i < d->matcher_count; i++) {
         if (d->rules[i].user_attr == NULL || d->rules[i].is_login)
             continue;
@@ -252,13 +276,7 @@ static enum err_code read_group(struct ldap_members *m, struct arena *a, struct 
                                 struct ldap_entry **ret) {
     const struct ldap_dir *d = m->s->dir;
     enum err_code rc = read_entry(m, a, dn, group_filter(d), d->member_attrs, ret);
-    if (rc != ERR_OK || *ret == NULL)
-        return rc;
-    struct arena *before = m->s->a;
-    m->s->a = a;
-    rc = ldap_ranges_fill(m->s, *ret);
-    m->s->a = before;
-    return rc;
+    return rc == ERR_OK && *ret != NULL ? complete(m, a, *ret) : rc;
 }
 
 /* ---- what one group holds ---- */
@@ -339,16 +357,16 @@ static enum err_code add_dn(struct ldap_members *m, struct branch *b, struct str
     return add_people(m, b, map_get(&m->people, strbuf_str(&text)));
 }
 
+/* As person_key has it. */
 static bool has_value(const struct ldap_entry *e, struct str attr, const struct str *values, size_t n) {
     for (size_t i = 0; i < ldap_entry_count(e, attr); i++)
         for (size_t k = 0; k < n; k++)
-            if (str_eq(ldap_entry_value(e, attr, i, NULL), values[k]))
+            if (ldap_dn_equal(ldap_entry_value(e, attr, i, NULL), values[k]))
                 return true;
     return false;
 }
 
-/* Users with one of `n` values of `attr`. The values must be equal byte by byte: which letters the group's attribute takes for the same
- * is not known here, and nobody may become a member by that. */
+/* Users with one of `n` values of `attr`. */
 static enum err_code look_up_values(struct ldap_members *m, struct branch *b, struct str attr,
                                     const struct str *values, size_t n) {
     const struct ldap_dir *d = m->s->dir;
@@ -378,7 +396,8 @@ static enum err_code look_up_values(struct ldap_members *m, struct branch *b, st
         return ldap_dir_result_error(m->s, "look-up of members", &reply);
     for (size_t i = 0; rc == ERR_OK && i < reply.len; i++) {
         struct str name = ldap_person_name(d, reply.entries[i]);
-        if (name.len > 0 && has_value(reply.entries[i], attr, values, n))
+        rc = complete(m, m->lookup, reply.entries[i]);
+        if (rc == ERR_OK && name.len > 0 && has_value(reply.entries[i], attr, values, n))
             rc = add_copy(m, b, name);
     }
     return rc;
@@ -595,15 +614,6 @@ static void log_incomplete(const struct gathering *g, struct str group) {
             s->dir->env->log, s->request_id, "ldap.list", KV("connector", s->dir->id), KV("group", group),
             KV("problem", "groups inside lie deeper than maxDepth, or are more than maxGroups: their members "
                           "are left out"));
-}
-
-static bool is_whole(const struct ldap_entry *e) {
-    struct str base;
-    uint64_t next;
-    for (size_t i = 0; i < e->len; i++)
-        if (e->attrs[i].cut || ldap_attr_is_cut(e->attrs[i].name, &base, &next))
-            return false;
-    return true;
 }
 
 static enum err_code make_whole(struct ldap_members *m, const struct ldap_entry **e) {

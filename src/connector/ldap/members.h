@@ -26,12 +26,12 @@ struct ldap_members {
     struct arena *work;     /* the group, or the group inside of it, that is looked at */
     struct arena *lookup;   /* one answer */
 };
-/* Where groups hold groups, reads which there are: before other pages are read on the session's connection. After `lookups_max` look-ups of
- * single members all users are read. ldap_members_done also after an error. */
+/* Where groups hold groups, reads which there are: before other pages are read on the session's connection. After
+ * `lookups_max` look-ups of single members all users are read. ldap_members_done also after an error. */
 MUST_CHECK enum err_code ldap_members_init(struct ldap_members *m, struct ldap_session *s,
                                            size_t lookups_max);
 void ldap_members_done(struct ldap_members *m);
-/* The members of the group `e` into `ret`, in `out`: without duplicates, DIRECTORY_MEMBERS_MAX at most. `*ret_again`: others had to be
- * read first, in pages on the session's connection; ask again. */
+/* The members of the group `e` into `ret`, in `out`: without duplicates, DIRECTORY_MEMBERS_MAX at most. `*ret_again`: others
+ * had to be read first, in pages on the session's connection; ask again. */
 MUST_CHECK enum err_code ldap_members_of(struct ldap_members *m, const struct ldap_entry *e,
                                          struct arena *out, struct directory_group *ret, bool *ret_again);

@@ -10,8 +10,8 @@ void ldap_pages_pass(struct ldap_pages *p, const struct ldap_entry *e) {
     p->at = (struct ldap_position) { p->at.offset + 1, ldap_mark(e->dn) };
 }
 
-/* Entries behind us are known by their number, and the last of them by its DN, too: when some went away meanwhile it comes sooner, and
- * nothing behind it may be missed. When it is gone itself, or new ones came before it, the number decides: what moved is seen twice. */
+/* Entries behind us are known by their number, and the last of them by its DN, too: when some went away meanwhile it comes
+ * sooner, and nothing behind it may be missed. When it is gone itself, or new ones came before it, the number decides. */
 static enum ldap_wish wish(void *ctx, struct str dn) {
     struct ldap_pages *p = ctx;
     if (p->seen < p->skip) {

@@ -96,13 +96,18 @@ static enum err_code filter_of(const struct ldap_dir *d, const struct directory_
 /* ---- the listing ---- */
 
 struct people {
+    struct str name; /* STR_NULL: all */
     enum err_code (*each)(void *ctx, const struct directory_user *u, struct err *err);
     void *ctx;
 };
 
-static bool usable(void *ctx, struct ldap_session *s, const struct ldap_entry *e) {
-    (void)ctx;
-    return ldap_person_name(s->dir, e).len > 0;
+static enum ldap_use use(void *ctx, struct ldap_session *s, const struct ldap_entry *e) {
+    const struct people *p = ctx;
+    struct str name = ldap_person_name(s->dir, e);
+    if (name.len == 0)
+        return LDAP_USE_NAMELESS;
+    /* The directory also finds it by a second value, or another attribute. */
+    return p->name.len == 0 || str_eq_nocase(p->name, name) ? LDAP_USE : LDAP_USE_OTHER;
 }
 
 static enum err_code give(void *ctx, struct ldap_session *s, const struct ldap_entry *e, bool *ret_again) {
@@ -127,7 +132,7 @@ static enum err_code list(struct ldap_session *s, struct arena *a, const struct 
                               .scope = ldap_dir_scope(d->config->user_search.scope),
                               .attrs = d->person_attrs } },
         .batch_max = SIZE_MAX,
-        .usable = usable,
+        .use = use,
         .give = give,
         .ctx = people,
     };
@@ -139,7 +144,7 @@ enum err_code ldap_connector_list_users(struct connector *c, struct arena *a, co
                                         enum err_code (*each)(void *ctx, const struct directory_user *u,
                                                               struct err *err),
                                         void *ctx, struct str *ret_next, struct err *err) {
-    struct people people = { each, ctx };
+    struct people people = { q->name, each, ctx };
     struct ldap_held held;
     AUTO(ldap_listing_end) struct ldap_session s;
     enum err_code rc = ldap_listing_begin(&s, &held, c, q, err);

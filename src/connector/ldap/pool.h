@@ -30,8 +30,9 @@ DEFINE_AUTO_FREE(ldap_pool_free, struct ldap_pool);
 /* One login is one visit; at most poolSize at a time. ERR_UNAVAILABLE: no place became free by the deadline. */
 MUST_CHECK enum err_code ldap_pool_enter(struct ldap_pool *p, int64_t deadline_mono_ms, struct err *err);
 void ldap_pool_leave(struct ldap_pool *p);
-/* A listing is many requests: at most a quarter of poolSize of them, and at least one, are under way at a time. It visits for one request
- * after the other, each time behind all logins that wait, so that no login waits for more than a page of it. ERR_UNAVAILABLE as above. */
+/* A listing is many requests: at most a quarter of poolSize of them, and at least one, are under way at a time. It visits for
+ * one request after the other, each time behind all logins that wait, so that no login waits for more than a page of it.
+ * ERR_UNAVAILABLE as above. */
 MUST_CHECK enum err_code ldap_pool_begin_listing(struct ldap_pool *p, int64_t deadline_mono_ms,
                                                  struct err *err);
 void ldap_pool_end_listing(struct ldap_pool *p);

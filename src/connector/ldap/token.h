@@ -11,7 +11,7 @@ enum { LDAP_TOKEN_SIZE = 21 }; /* bytes, before base64url */
 /* A fingerprint of what is searched for: a position counts for one search only. */
 uint64_t ldap_mark(struct str what);
 void ldap_token_add(struct strbuf *out, uint64_t search_mark, struct ldap_position at);
-/* ERR_INVALID: nothing that ldap_token_add made for this search. What it holds is no secret and grants nothing: whoever makes one up begins
- * somewhere else in a list that is theirs to read anyway. */
+/* ERR_INVALID: nothing that ldap_token_add made for this search. What it holds is no secret and grants nothing: whoever makes
+ * one up begins somewhere else in a list that is theirs to read anyway. */
 MUST_CHECK enum err_code ldap_token_parse(struct str token, uint64_t search_mark, struct ldap_position *ret,
                                           struct err *err);

@@ -1,4 +1,5 @@
-/* The key of a DN is a DN and its own key; a name is below its parent; and what stands in the first component of a DN is found there. */
+/* The key of a DN is a DN and its own key; a name is below its parent; and what stands in the first component of a DN is
+ * found there. */
 #include <assert.h>
 #include "connector/ldap/dn.h"
 #include "connector/ldap/limits.h"

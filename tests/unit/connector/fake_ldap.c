@@ -256,6 +256,28 @@ static void found_group(const struct talk *t, struct strbuf *out, int id) {
     message(out, id, 0x64, strbuf_str(&op), STR_NULL);
 }
 
+/* The group names itself; the user, whom only memberOf is asked of, has it in the last of two pieces. */
+static void found_user(const struct talk *t, struct strbuf *out, int id) {
+    static const char *const groups[] = { "cn=a,dc=x", "cn=b,dc=x", "cn=crew,dc=x" };
+    AUTO(strbuf_done) struct strbuf attrs = STRBUF(4096);
+    AUTO(strbuf_done) struct strbuf op = STRBUF(4096);
+    const char *const name = "jane";
+    if (memmem(t->body, t->body_len, "range=2-*", 9) != NULL) {
+        values(&attrs, STR("memberOf;range=2-*"), &groups[2], 1);
+    } else if (memmem(t->body, t->body_len, "memberOf", 8) != NULL) {
+        values(&attrs, STR("uid"), &name, 1);
+        values(&attrs, STR("memberOf"), NULL, 0);
+        values(&attrs, STR("memberOf;range=0-1"), groups, 2);
+    } else {
+        const char *const group = "crew";
+        values(&attrs, STR("cn"), &group, 1);
+        values(&attrs, STR("distinguishedName"), &groups[2], 1);
+    }
+    tlv(&op, 0x04, STR("cn=somebody,dc=example,dc=org"));
+    tlv(&op, 0x30, strbuf_str(&attrs));
+    message(out, id, 0x64, strbuf_str(&op), STR_NULL);
+}
+
 static void answer_search(struct talk *t, int id) {
     AUTO(strbuf_done) struct strbuf out = STRBUF(65536);
     AUTO(strbuf_done) struct strbuf control = STRBUF(256);
@@ -276,6 +298,8 @@ static void answer_search(struct talk *t, int id) {
     }
     if (mode == FAKE_ENDLESS_PAGES && all > 1)
         page_control(&control, STR("more"));
+    else if (mode == FAKE_USER_RANGES)
+        found_user(t, &out, id);
     else if (mode == FAKE_GROUP_RANGES)
         found_group(t, &out, id);
     else if (mode == FAKE_RANGES || mode == FAKE_RANGES_STOP)

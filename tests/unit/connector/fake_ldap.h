@@ -33,6 +33,7 @@ enum fake_mode {
     FAKE_LIST_CLOSES,  /* closes instead of the second page */
     FAKE_LIST_HELD,    /* every page waits until `held` is false */
     FAKE_LIST_LIMIT,   /* result 4 instead of the second page */
+    FAKE_USER_RANGES,  /* one group, and a user whose list of groups comes in pieces */
     FAKE_GROUP_RANGES, /* one group, whose five members come in pieces as from Active Directory */
 };
 enum { FAKE_LISTED = 1300 };

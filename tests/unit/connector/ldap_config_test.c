@@ -19,6 +19,8 @@ static void what_is_wrong_is_said_with_key_and_reason(void **state) {
     refused("host: x\nuserSearch: {}\n", "userSearch.baseDN: is missing");
     refused("host: x\nuserSearch: {baseDN: 'dc=x'}\n", "userSearch.username: is missing");
     refused("host: x\nuserSearch: {baseDN: 'dc=x', username: ''}\n", "userSearch.username: is missing");
+    refused("host: x\nuserSearch: {baseDN: 'dc=x', username: []}\n",
+            "userSearch.username: names no attribute");
     refused("host: x\nuserSearch: {baseDN: 'dc=x', username: 123}\n", "\"123\" is no attribute name");
     refused("host: x\nuserSearch: {baseDN: 'dc=x', username: [uid, 'a b']}\n",
             "\"a b\" is no attribute name");

@@ -182,6 +182,11 @@ static void one_login_name_can_be_asked_for(void **state) {
     assert_code(&r, rig_list_users(&r, &q, &users), ERR_OK, "");
     assert_users(&users, NAMES());
     q = rig_query(&r);
+    q.name = STR("U0042");
+    users.len = 0;
+    assert_code(&r, rig_list_users(&r, &q, &users), ERR_OK, "");
+    assert_users(&users, NAMES("u0042"));
+    users.len = 0;
     q.name = STR("u00*");
     assert_code(&r, rig_list_users(&r, &q, &users), ERR_OK, "");
     assert_users(&users, NAMES());
@@ -216,6 +221,14 @@ static void a_name_that_only_another_attribute_has_is_not_the_id(void **state) {
     open_with(&r, "baseDN: 'ou=People,ou=Query,dc=example,dc=org', username: [cn, mail]", NULL);
     assert_code(&r, rig_get_user(&r, "jane", &one), ERR_OK, "");
     assert_code(&r, rig_get_user(&r, "janedoe@example.com", &one), ERR_NOT_FOUND, "no such user");
+    struct directory_query q = rig_query(&r);
+    struct user_list users = { 0 };
+    q.name = STR("janedoe@example.com");
+    assert_code(&r, rig_list_users(&r, &q, &users), ERR_OK, "");
+    assert_users(&users, NAMES());
+    q.name = STR("jane");
+    assert_code(&r, rig_list_users(&r, &q, &users), ERR_OK, "");
+    assert_users(&users, NAMES("jane"));
 }
 
 /* ---- pages ---- */
@@ -482,8 +495,8 @@ static void members_are_told_by_their_dn(void **state) {
     struct directory_group g;
     open_with(&r, CREW, GROUP_NAMES BY_DN);
     list_all_groups(&r, &groups);
-    /* `clara` had to be looked up. No users: who has no login name, who is gone or elsewhere, a placeholder, a group. A DN with the login
-     * name is believed. */
+    /* `clara` had to be looked up. No users: who has no login name, who is gone or elsewhere, a placeholder, a group. A DN
+     * with the login name is believed, as it is spelled. */
     assert_members(group_of(&groups, "mixed"), NAMES("ana", "clara", "Ben", "robot"));
     assert_members(group_of(&groups, "twice"), NAMES("ana", "first"));
     assert_int_equal(group_of(&groups, "few")->member_count, 10);
@@ -541,6 +554,28 @@ static void members_are_told_by_a_value_they_share(void **state) {
     assert_members(group_of(&groups, "numbers"), NAMES("ben", "clara"));
     assert_int_equal(group_of(&groups, "crowd")->member_count, 60);
     assert_members(group_of(&groups, "nobody"), NAMES());
+}
+
+static void values_that_are_dns_are_the_same_in_other_letters(void **state) {
+    (void)state;
+    static const char *const matchers[] = {
+        "[{userAttr: seeAlso, groupAttr: entryDN}]",
+        /* With everybody known: `many` has too many members that must be looked up. */
+        "[{userAttr: seeAlso, groupAttr: entryDN}, {userAttr: DN, groupAttr: member}]",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(matchers); i++) {
+        AUTO(rig_close) struct rig r = { 0 };
+        char text[512];
+        struct group_list groups = { 0 };
+        (void)snprintf(text, sizeof text, GROUP_NAMES ", userMatchers: %s", matchers[i]);
+        open_with(&r, CREW, text);
+        list_all_groups(&r, &groups);
+        if (i == 0)
+            assert_members(group_of(&groups, "inner"), NAMES("clara"));
+        else
+            assert_members(group_of(&groups, "inner"), NAMES("clara", "ana"));
+        assert_int_equal(group_of(&groups, "many")->member_count, i == 0 ? 0 : 60);
+    }
 }
 
 static void several_matchers_add_up(void **state) {
@@ -905,6 +940,7 @@ int main(void) {
         cmocka_unit_test(members_are_told_by_their_dn),
         cmocka_unit_test(the_filter_of_users_counts_for_members_that_are_looked_up),
         cmocka_unit_test(members_are_told_by_a_value_they_share),
+        cmocka_unit_test(values_that_are_dns_are_the_same_in_other_letters),
         cmocka_unit_test(several_matchers_add_up),
         cmocka_unit_test(members_of_groups_inside_of_groups_count),
         cmocka_unit_test(groups_fifty_deep_are_followed_and_deeper_ones_left_out),

@@ -264,6 +264,24 @@ static void members_in_pieces_are_put_together(void **state) {
     fake_stop(&f);
 }
 
+static void a_users_groups_in_pieces_are_put_together(void **state) {
+    (void)state;
+    struct fake f;
+    AUTO(rig_close) struct rig r = { 0 };
+    struct group_list groups = { 0 };
+    fake_start(&f, FAKE_USER_RANGES);
+    open_with(&r, &f, "",
+              "groupSearch: {baseDN: 'dc=example,dc=org', nameAttr: cn, userAttr: memberOf, groupAttr: "
+              "distinguishedName}\n");
+    struct directory_query q = rig_query(&r);
+    q.want_members = true;
+    assert_code(&r, rig_list_groups(&r, &q, &groups), ERR_OK, "");
+    assert_group_ids(&groups, NAMES("crew"));
+    assert_members(&groups.items[0], NAMES("jane"));
+    rig_close(&r);
+    fake_stop(&f);
+}
+
 /* ---- how many at a time ---- */
 
 struct lister {
@@ -395,6 +413,7 @@ int main(void) {
         cmocka_unit_test(a_failing_server_is_left_alone_by_listings_too),
         cmocka_unit_test(a_kept_connection_that_the_server_forgot_is_replaced_unnoticed),
         cmocka_unit_test(members_in_pieces_are_put_together),
+        cmocka_unit_test(a_users_groups_in_pieces_are_put_together),
         cmocka_unit_test(at_most_a_quarter_of_the_pool_lists),
         cmocka_unit_test(a_login_fits_between_two_pages_even_in_a_pool_of_one),
         cmocka_unit_test(a_listing_that_waits_in_vain_harms_nobody),

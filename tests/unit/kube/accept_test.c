@@ -36,6 +36,7 @@ static void what_clients_send_gets_what_they_hope_for(void **state) {
         { "application/vnd.kubernetes.protobuf,application/json", JSON },
         { "application/vnd.kubernetes.protobuf", NONE },
         { "application/json;as=Table;v=v1;g=meta.k8s.io", NONE },
+        { "application/json;as=APIVersions;v=v2;g=apidiscovery.k8s.io", NONE },
         { "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", JSON },
         { "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", JSON }, /* a browser */
     };

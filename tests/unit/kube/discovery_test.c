@@ -437,7 +437,7 @@ static const char *const guarded[] = {
     "/", "/api", "/apis", "/apis/auth.tkestack.io", RESOURCES, "/apis/apps"
 };
 static const char *const open_to_all[] = { "/version", "/openapi/v2", "/openapi/v3",
-                                           "/openapi/v3" RESOURCES };
+                                           "/openapi/v3/apis/auth.tkestack.io/v1" };
 
 static void discovery_is_for_those_who_are_admitted(void **state) {
     struct setting *s = *state;
