@@ -43,6 +43,13 @@ bool str_contains(struct str s, struct str needle) {
     return s.len >= needle.len && memmem(s.ptr, s.len, needle.ptr, needle.len) != NULL;
 }
 
+bool str_contains_nocase(struct str s, struct str part) {
+    for (size_t i = 0; i + part.len <= s.len; i++)
+        if (str_eq_nocase(str_sub(s, i, part.len), part))
+            return true;
+    return false;
+}
+
 struct str str_sub(struct str s, size_t from, size_t len) {
     if (from > s.len)
         from = s.len;

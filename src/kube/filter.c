@@ -124,21 +124,13 @@ void filter_done(struct filter *f) {
 
 /* ---- matching ---- */
 
-/* Kubernetes' letter case counts; people's does not when they look for somebody. */
-static bool contains_nocase(struct str s, struct str part) {
-    for (size_t i = 0; i + part.len <= s.len; i++)
-        if (str_eq_nocase(str_sub(s, i, part.len), part))
-            return true;
-    return false;
-}
-
 static bool matches_keyword(const struct filter *f, const json_t *object) {
     static const char *const identity[] = { "spec.username", "spec.displayName", NULL };
     static const char *const others[] = { "spec.description", "spec.displayName", NULL };
     if (f->keyword.len == 0 || str_eq(object_name(object), f->keyword))
         return true;
     for (const char *const *p = f->kind == &kind_local_identity ? identity : others; *p != NULL; p++)
-        if (contains_nocase(object_str_at(object, *p), f->keyword))
+        if (str_contains_nocase(object_str_at(object, *p), f->keyword))
             return true;
     return false;
 }

@@ -3,7 +3,6 @@
 
 enum {
     LABEL_MAX = 63,
-    LABEL_PREFIX_MAX = 253,
     ANNOTATIONS_BYTES_MAX = 256 * 1024,
     FINALIZERS_MAX = 32,
     OWNERS_MAX = 32,
@@ -129,34 +128,6 @@ const char *name_problem(struct str name, bool label) {
                 : "must be a DNS-1123 subdomain: up to 253 lower-case letters, digits, '-' or '.', beginning "
                   "and ending "
                   "with a letter or digit";
-}
-
-static bool is_label_text(struct str s) {
-    if (s.len == 0 || s.len > LABEL_MAX || !ascii_is_alnum(s.ptr[0]) || !ascii_is_alnum(s.ptr[s.len - 1]))
-        return false;
-    for (size_t i = 0; i < s.len; i++)
-        if (!ascii_is_alnum(s.ptr[i]) && s.ptr[i] != '-' && s.ptr[i] != '_' && s.ptr[i] != '.')
-            return false;
-    return true;
-}
-
-const char *label_key_problem(struct str key) {
-    struct str prefix = STR_NULL, name = key;
-    bool has_prefix = str_cut(key, '/', &prefix, &name);
-    if (!has_prefix)
-        name = key;
-    if (is_label_text(name) &&
-        (!has_prefix || (prefix.len <= LABEL_PREFIX_MAX && name_problem(prefix, false) == NULL)))
-        return NULL;
-    return "must be NAME or PREFIX/NAME: NAME up to 63 letters, digits, '-', '_' or '.', beginning and "
-           "ending with a "
-           "letter or digit; PREFIX a DNS-1123 subdomain";
-}
-
-const char *label_value_problem(struct str value) {
-    return value.len == 0 || is_label_text(value) ? NULL
-                                                  : "must be empty or up to 63 letters, digits, '-', '_' or "
-                                                    "'.', beginning and ending with a letter or digit";
 }
 
 struct str resource_generate_name(struct arena *a, const struct random *random, struct str prefix) {

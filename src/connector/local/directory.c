@@ -19,18 +19,11 @@ struct listing {
 
 static bool is_full(const struct listing *l) { return l->given == l->limit; }
 
-static bool has_part(struct str text, struct str part) {
-    for (size_t i = 0; i + part.len <= text.len; i++)
-        if (str_eq_nocase(str_sub(text, i, i + part.len), part))
-            return true;
-    return false;
-}
-
 static bool fits(const struct directory_query *q, struct str id, struct str name, struct str title) {
     if (q->name.len > 0 && !str_eq(q->name, name))
         return false;
-    return q->keyword.len == 0 || has_part(id, q->keyword) || has_part(name, q->keyword) ||
-           has_part(title, q->keyword);
+    return q->keyword.len == 0 || str_contains_nocase(id, q->keyword) || str_contains_nocase(name, q->keyword) ||
+           str_contains_nocase(title, q->keyword);
 }
 
 static struct directory_user user_of(const struct local_user *u) {

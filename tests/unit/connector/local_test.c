@@ -1,6 +1,10 @@
 #include "unit/connector/rig.h"
 #include "tkeauth/crypto.h"
+#include "tkeauth/resource.h"
 #include <stdio.h>
+#include <stdlib.h>
+
+#define LOCAL_KIND STR("localidentities")
 
 struct world {
     struct rig r;
@@ -45,24 +49,57 @@ static struct local_user user(struct world *w, const char *id, const char *usern
                                  .created_at = 1 };
 }
 
+static json_t *text(struct str s) { return json_stringn(s.len ? s.ptr : "", s.len); }
+
 static void save(struct world *w, const struct local_user *u, bool update) {
-    AUTO(strbuf_done) struct strbuf body = STRBUF(STORE_OBJECT_MAX);
     struct err err = { 0 };
-    const struct str kind = STR("localidentities");
-    assert_ok(local_user_encode(u, &body, &err));
-    if (update)
-        assert_ok(store_update(w->store, kind, u->id, strbuf_str(&body), 0, NULL, &err));
-    else
-        assert_ok(store_create(w->store, kind, u->id, strbuf_str(&body), NULL, &err));
+    json_t *groups = json_array();
+    for (size_t i = 0; i < u->groups.len; i++)
+        (void)json_array_append_new(groups, text(u->groups.items[i]));
+    json_auto_t *object =
+        json_pack("{s:{s:o}, s:{s:o, s:o, s:o, s:o, s:o, s:{s:s}}, s:{s:b}}", "metadata", "name", text(u->id), "spec",
+                  "tenantID", text(u->tenant), "username", text(u->username), "displayName", text(u->display_name),
+                  "email", text(u->email), "groups", groups, "extra", "emailVerified",
+                  u->email_verified ? "true" : "false", "status", "locked", u->locked);
+    char *body = json_print(object);
+    assert_non_null(body);
+    const struct store_index keys[] = { { index_tenant(w->arena, u->tenant), false },
+                                        { index_username(w->arena, u->tenant, u->username), true },
+                                        { index_email(w->arena, u->tenant, u->email), false } };
+    const struct store_write write = { .kind = LOCAL_KIND,
+                                       .name = u->id,
+                                       .body = str_of(body),
+                                       .secret = u->password_hash,
+                                       .indexes = keys,
+                                       .index_count = ARRAY_LEN(keys),
+                                       .expected = update ? STORE_EXPECT_ANY : STORE_EXPECT_ABSENT };
+    assert_ok(store_write(w->store, &write, NULL, &err));
+    free(body);
 }
 
 static struct local_user stored(struct world *w, const char *id) {
     struct store_object o;
     struct local_user u;
     struct err err = { 0 };
-    assert_ok(store_get(w->store, w->arena, STR("localidentities"), str_of(id), &o, &err));
-    assert_ok(local_user_decode(w->arena, o.body, &u, &err));
+    assert_ok(store_get_whole(w->store, w->arena, LOCAL_KIND, str_of(id), &o, &err));
+    assert_ok(resource_local_user(w->arena, &o, &u, &err));
     return u;
+}
+
+/* A local group with these members. */
+static void save_group(struct world *w, const char *name, const char *tenant, const char *member) {
+    struct err err = { 0 };
+    AUTO(strbuf_done) struct strbuf body = STRBUF(1024);
+    strbuf_addf(&body, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"tenantID\":\"%s\",\"displayName\":\"The %s\"},"
+                "\"status\":{\"users\":[{\"id\":\"%s\",\"name\":\"n\"}]}}", name, tenant, name, member);
+    const struct store_index keys[] = { { index_tenant(w->arena, str_of(tenant)), false },
+                                        { index_user(w->arena, str_of(tenant), str_of(member)), false } };
+    const struct store_write write = { .kind = STR("localgroups"),
+                                       .name = str_of(name),
+                                       .body = strbuf_str(&body),
+                                       .indexes = keys,
+                                       .index_count = ARRAY_LEN(keys) };
+    assert_ok(store_write(w->store, &write, NULL, &err));
 }
 
 static void a_stored_user_logs_in_by_name_and_by_email(void **state) {
@@ -106,7 +143,7 @@ static void a_new_changed_or_deleted_user_counts_at_the_next_login(void **state)
     rig_wrong(&w.r, "jane", "foo");
     assert_str(rig_ok(&w.r, "other@example.com", "bar")->email, "other@example.com");
     rig_wrong(&w.r, "jane@example.com", "bar");
-    assert_ok(store_delete(w.store, STR("localidentities"), STR("usr-1"), 0, &err));
+    assert_ok(store_delete(w.store, LOCAL_KIND, STR("usr-1"), STORE_EXPECT_ANY, false, &err));
     rig_wrong(&w.r, "jane", "bar");
     assert_int_equal(rig_refresh(&w.r, id, &now), REFRESH_GONE);
 }
@@ -207,18 +244,115 @@ static void a_locked_account_is_not_written_to(void **state) {
     assert_int_equal(store_write_count(w.store), before);
 }
 
+/* ---- who there is ---- */
+
+struct seen {
+    char ids[1024];
+    size_t count;
+};
+
+static enum err_code see_user(void *ctx, const struct directory_user *u, struct err *err) {
+    struct seen *s = ctx;
+    (void)err;
+    (void)snprintf(s->ids + strlen(s->ids), sizeof s->ids - strlen(s->ids), "%.*s ", STR_FMT(u->id));
+    assert_non_null(u->local);
+    s->count++;
+    return ERR_OK;
+}
+
+static enum err_code see_group(void *ctx, const struct directory_group *g, struct err *err) {
+    struct seen *s = ctx;
+    (void)err;
+    (void)snprintf(s->ids + strlen(s->ids), sizeof s->ids - strlen(s->ids), "%.*s(%zu) ", STR_FMT(g->id), g->member_count);
+    s->count++;
+    return ERR_OK;
+}
+
+/* All users that the keyword finds, `limit` at a time. */
+static size_t list_all(struct world *w, const char *keyword, size_t limit) {
+    struct seen s = { 0 };
+    struct str next = STR_NULL;
+    struct err err = { 0 };
+    do {
+        const struct directory_query q = { .keyword = str_of(keyword), .limit = limit, .after = next };
+        assert_ok(connector_list_users(w->r.c, w->arena, &q, see_user, &s, &next, &err));
+    } while (next.ptr != NULL);
+    return s.count;
+}
+
+static void users_and_groups_of_the_tenant_are_listed_in_pages_and_found(void **state) {
+    (void)state;
+    struct world w = { .arena = arena_new(1 << 20) };
+    struct arena *keep = w.arena;
+    struct local_user fixed = user(&w, "static-1", "fred", "foo");
+    struct directory_user found;
+    struct directory_group group;
+    struct seen s = { 0 };
+    struct str next = STR_NULL;
+    struct err err = { 0 };
+    fixed.is_static = true;
+    open_world(&w, &fixed, 1);
+    for (int i = 0; i < 7; i++) {
+        char *id = arena_printf(w.arena, "usr-%d", i), *name = arena_printf(w.arena, "name%d", i);
+        struct local_user u = user(&w, id, name, "foo");
+        u.tenant = i == 6 ? STR("t2") : STR("t1");
+        u.display_name = i == 3 ? STR("Alice Liddell") : STR("Nobody");
+        save(&w, &u, false);
+    }
+    for (size_t limit = 0; limit < 9; limit++)
+        assert_int_equal(list_all(&w, NULL, limit), 7);
+    assert_int_equal(list_all(&w, "LIDD", 0), 1);
+    assert_int_equal(list_all(&w, "NAME2", 1), 1);
+    assert_int_equal(list_all(&w, "r-", 3), 6);
+    const struct directory_query q = { .want_members = true };
+    assert_ok(connector_get_user(w.r.c, w.arena, STR("usr-3"), &q, &found, &err));
+    assert_str(found.name, "name3");
+    assert_ok(connector_get_user(w.r.c, w.arena, STR("static-1"), &q, &found, &err));
+    assert_int_equal(connector_get_user(w.r.c, w.arena, STR("usr-6"), &q, &found, &err), ERR_NOT_FOUND);
+    assert_int_equal(connector_get_user(w.r.c, w.arena, STR("usr-9"), &q, &found, &err), ERR_NOT_FOUND);
+    save_group(&w, "grp-a", "t1", "usr-1");
+    save_group(&w, "grp-b", "t2", "usr-6");
+    assert_ok(connector_list_groups(w.r.c, w.arena, &q, see_group, &s, &next, &err));
+    assert_string_equal(s.ids, "grp-a(1) ");
+    assert_ok(connector_get_group(w.r.c, w.arena, STR("grp-a"), &q, &group, &err));
+    assert_str(group.display_name, "The grp-a");
+    assert_int_equal(connector_get_group(w.r.c, w.arena, STR("grp-b"), &q, &group, &err), ERR_NOT_FOUND);
+    const struct directory_query wrong = { .after = STR("nonsense") };
+    assert_int_equal(connector_list_users(w.r.c, w.arena, &wrong, see_user, &s, &next, &err), ERR_INVALID);
+    world_done(&w);
+    arena_free(keep);
+}
+
+/* Contract 9.34. */
+static void local_groups_reach_the_identity(void **state) {
+    (void)state;
+    AUTO(world_done) struct world w = { 0 };
+    open_world(&w, NULL, 0);
+    struct local_user jane = user(&w, "usr-1", "jane", "foo");
+    save(&w, &jane, false);
+    save_group(&w, "grp-a", "t1", "usr-1");
+    save_group(&w, "grp-b", "t1", "usr-2");
+    save_group(&w, "grp-c", "t2", "usr-1");
+    assert_groups(rig_ok(&w.r, "jane", "foo"), GROUPS("grp-a"));
+}
+
 static void a_damaged_object_or_hash_locks_out_only_itself(void **state) {
     (void)state;
     AUTO(world_done) struct world w = { 0 };
     struct err err = { 0 };
     open_world(&w, NULL, 0);
-    assert_ok(store_create(w.store, STR("localidentities"), STR("broken"), STR("{\"id\":"), NULL, &err));
+    const struct store_write broken = {
+        .kind = LOCAL_KIND, .name = STR("broken"), .body = STR("{\"id\":"), .indexes = (const struct store_index[]) {
+            { index_tenant(w.arena, STR("t1")), false }, { index_username(w.arena, STR("t1"), STR("jim")), true } }, .index_count = 2
+    };
+    assert_ok(store_write(w.store, &broken, NULL, &err));
     struct local_user jane = user(&w, "usr-1", "jane", "foo"), john = user(&w, "usr-2", "john", "foo");
     john.password_hash = STR("plain");
     save(&w, &jane, false);
     save(&w, &john, false);
     assert_non_null(rig_ok(&w.r, "jane", "foo"));
     rig_wrong(&w.r, "john", "plain");
+    assert_int_equal(list_all(&w, NULL, 0), 2);
 }
 
 static void the_tke_type_is_the_local_one(void **state) {
@@ -284,6 +418,8 @@ int main(void) {
         cmocka_unit_test(a_static_user_comes_first),
         cmocka_unit_test(an_old_hash_is_replaced_by_the_login_that_proves_it),
         cmocka_unit_test(a_locked_account_is_not_written_to),
+        cmocka_unit_test(users_and_groups_of_the_tenant_are_listed_in_pages_and_found),
+        cmocka_unit_test(local_groups_reach_the_identity),
         cmocka_unit_test(a_damaged_object_or_hash_locks_out_only_itself),
         cmocka_unit_test(the_tke_type_is_the_local_one),
         cmocka_unit_test(another_connectors_identity_is_not_refreshed),

@@ -25,6 +25,9 @@ struct rig {
     struct server_parts parts;
     struct generation *generation;
     struct server_snapshot *snapshot;
+    struct resource_env env;
+    struct connector_env tenant_env;
+    struct kube_app kube;
 };
 
 static int setup(void **state) {
@@ -39,7 +42,14 @@ static int setup(void **state) {
     const struct store_options options = { .type = "memory", .clock = &r.clock };
     assert_ok(store_open(&options, &r.store, &err));
     assert_ok(keyring_from_key(key, &r.keyring, &err));
-    r.parts = (struct server_parts) { r.store, &r.clock, &r.random, NULL, r.metrics };
+    r.parts = (struct server_parts) {
+        .store = r.store, .clock = &r.clock, .random = &r.random, .metrics = r.metrics
+    };
+    r.env = (struct resource_env) {
+        .store = r.store, .keyring = r.keyring, .clock = &r.clock, .random = &r.random
+    };
+    r.tenant_env = (struct connector_env) { .store = r.store, .clock = &r.clock, .random = &r.random };
+    r.kube.env = &r.env;
     *state = &r;
     return 0;
 }
@@ -86,6 +96,7 @@ static enum err_code load(struct rig *r, const char *yaml, struct err *ret_err) 
 }
 
 static const struct oidc_provider *build(struct rig *r) {
+    static struct retired_snapshots nobody;
     const struct signing_keys keys = { .store = r->store,
                                        .keyring = r->keyring,
                                        .random = &r->random,
@@ -100,22 +111,37 @@ static const struct oidc_provider *build(struct rig *r) {
                                         .keyring = r->keyring,
                                         .rotation = keys.policy,
                                         .keys = set,
-                                        .generation = r->generation };
+                                        .generation = r->generation,
+                                        .retired = &nobody,
+                                        .tenant_env = &r->tenant_env,
+                                        .kube = &r->kube };
     server_snapshot_discard(r->snapshot);
     r->snapshot = NULL;
     assert_ok(server_snapshot_new(&in, &r->snapshot, &err));
     return &r->snapshot->oidc;
 }
 
-static void store_client(struct rig *r, const char *id, const char *name, const char *uri) {
-    struct str uris[] = { str_of(uri) };
-    const struct client c = {
-        .id = str_of(id), .name = str_of(name), .is_public = true, .redirect_uris = { uris, 1 }
-    };
-    AUTO(strbuf_done) struct strbuf body = STRBUF(65536);
+static void store_body(struct rig *r, struct str kind, const char *name, const char *body) {
+    const struct store_write w = { .kind = kind, .name = str_of(name), .body = str_of(body) };
     struct err err;
-    assert_ok(client_encode(&c, &body, &err));
-    assert_ok(store_create(r->store, STR("clients"), str_of(id), strbuf_str(&body), NULL, &err));
+    assert_ok(store_write(r->store, &w, NULL, &err));
+}
+
+static void store_body_again(struct rig *r, struct str kind, const char *name, const char *body) {
+    const struct store_write w = {
+        .kind = kind, .name = str_of(name), .body = str_of(body), .expected = STORE_EXPECT_ANY
+    };
+    struct err err;
+    assert_ok(store_write(r->store, &w, NULL, &err));
+}
+
+static void store_client(struct rig *r, const char *id, const char *name, const char *uri) {
+    char body[1024];
+    (void)snprintf(body, sizeof body,
+                   "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"id\":\"%s\",\"name\":\"%s\",\"public\":true,"
+                   "\"redirect_uris\":[\"%s\"]}}",
+                   id, id, name, uri);
+    store_body(r, STR("clients"), id, body);
 }
 
 #define STATIC                                                                                               \
@@ -145,8 +171,8 @@ static void a_stored_client_that_is_no_good_is_left_out_alone(void **state) {
     store_client(r, "a", "A", "https://a.example/cb");
     store_client(r, "b", "B", "javascript:alert(1)");
     store_client(r, "c", "C", "https://user@c.example/cb");
-    assert_ok(store_create(r->store, STR("clients"), STR("d"), STR("{not json"), NULL, &err));
-    assert_ok(store_create(r->store, STR("clients"), STR("e"), STR("{}"), NULL, &err));
+    store_body(r, STR("clients"), "d", "{not json");
+    store_body(r, STR("clients"), "e", "{}");
     const struct oidc_provider *p = build(r);
     assert_int_equal(p->client_count, 2);
     assert_non_null(oidc_find_client(p, STR("a")));
@@ -182,6 +208,48 @@ static void a_bad_configuration_is_refused_and_the_last_good_one_stays(void **st
     assert_int_equal(build(r)->client_count, 1);
 }
 
+/* ---- tenants in the store ---- */
+
+#define TENANT_BODY(name, type, extra)                                                                       \
+    "{\"metadata\":{\"name\":\"" name "\"" extra "},\"spec\":{\"name\":\"" name "\",\"type\":\"" type                \
+    "\",\"administrators\":[\"root\"]}}"
+
+static void stored_tenants_come_after_those_of_the_configuration_and_keep_their_connectors(void **state) {
+    struct rig *r = *state;
+    struct err err;
+    const struct str kind = STR("identityproviders");
+    assert_ok(load(r, "enablePasswordDB: true\n", &err));
+    store_body(r, kind, "b", TENANT_BODY("b", "tke", ""));
+    store_body(r, kind, "a", TENANT_BODY("a", "tke", ""));
+    store_body(r, kind, "broken", TENANT_BODY("broken", "nowhere", ""));
+    store_body(r, kind, "going", TENANT_BODY("going", "tke", ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""));
+    store_body(r, kind, "local", TENANT_BODY("local", "tke", ""));
+    const struct oidc_provider *p = build(r);
+    assert_int_equal(p->connector_count, 3);
+    const char *const ids[] = { "local", "a", "b" };
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        assert_string_equal(p->connectors[i]->id, ids[i]);
+    const struct kube_app *app = &r->snapshot->kube;
+    assert_ptr_equal(app->find_connector(app->app, STR("a")), p->connectors[1]);
+    assert_null(app->find_connector(app->app, STR("broken")));
+    assert_null(app->find_connector(app->app, STR("going")));
+    struct authz_version version;
+    authz_acquire(r->generation->authz, &version);
+    assert_true(authz_is_administrator(&version, STR("a"), STR("root")));
+    assert_false(authz_is_administrator(&version, STR("going"), STR("root")));
+    authz_release(r->generation->authz, &version);
+
+    struct tenant_set before = { 0 }, after = { 0 };
+    assert_ok(tenants_load(r->store, r->keyring, r->generation, &r->tenant_env, NULL, &before, &err));
+    store_body_again(r, kind, "b", TENANT_BODY("b", "tke", ",\"labels\":{\"x\":\"y\"}"));
+    assert_ok(tenants_load(r->store, r->keyring, r->generation, &r->tenant_env, &before, &after, &err));
+    assert_ptr_equal(tenants_find_id(&after, STR("a"))->connector, tenants_find_id(&before, STR("a"))->connector);
+    assert_ptr_not_equal(tenants_find_id(&after, STR("b"))->connector, tenants_find_id(&before, STR("b"))->connector);
+    tenants_done(&before);
+    assert_string_equal(tenants_find_id(&after, STR("a"))->connector->id, "a");
+    tenants_done(&after);
+}
+
 /* ---- first administrator ---- */
 
 static void a_first_administrator_is_made_once_with_a_password_in_a_private_file(void **state) {
@@ -192,13 +260,13 @@ static void a_first_administrator_is_made_once_with_a_password_in_a_private_file
     struct stat st;
     AUTO(strbuf_wipe_done) struct strbuf first = STRBUF(4096), second = STRBUF(4096);
     assert_ok(load(r, "enablePasswordDB: true\n", &err));
-    assert_ok(first_admin_ensure(&r->parts, r->generation, r->dir, &name, &err));
+    assert_ok(first_admin_ensure(&r->env, r->generation, r->dir, &name, &err));
     assert_string_equal(name, "admin");
     (void)snprintf(path, sizeof path, "%s/initial-admin-password", r->dir);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_ok(file_read(path, 4096, &first, &err));
-    assert_ok(first_admin_ensure(&r->parts, r->generation, r->dir, &name, &err));
+    assert_ok(first_admin_ensure(&r->env, r->generation, r->dir, &name, &err));
     assert_ok(file_read(path, 4096, &second, &err));
     assert_str(strbuf_str(&first), strbuf_c(&second));
 
@@ -221,7 +289,7 @@ static void without_a_local_tenant_there_is_no_administrator(void **state) {
     struct err err;
     const char *name = "x";
     assert_ok(load(r, "", &err));
-    assert_ok(first_admin_ensure(&r->parts, r->generation, r->dir, &name, &err));
+    assert_ok(first_admin_ensure(&r->env, r->generation, r->dir, &name, &err));
     assert_null(name);
     assert_int_equal(store_write_count(r->store), 0);
 }
@@ -305,6 +373,7 @@ int main(void) {
         test(a_stored_client_that_is_no_good_is_left_out_alone),
         test(no_client_at_all_is_fine),
         test(a_bad_configuration_is_refused_and_the_last_good_one_stays),
+        test(stored_tenants_come_after_those_of_the_configuration_and_keep_their_connectors),
         test(a_first_administrator_is_made_once_with_a_password_in_a_private_file),
         test(without_a_local_tenant_there_is_no_administrator),
         test(a_local_ca_is_made_once_and_its_certificate_renewed_in_time_or_for_a_new_name),
