@@ -306,6 +306,13 @@ resource_edit(const struct resource_env *env, const struct kind *k, struct arena
               const struct resource_options *o,
               enum err_code (*change)(void *ctx, json_t *object, struct refusal *r, struct err *err),
               void *ctx, json_t **ret, int64_t *ret_revision, struct refusal *r, struct err *err);
+/* Server-side apply: what the object becomes when `options->manager` applies a configuration, with the managedFields that tell whose fields are
+ * whose; for resource_create or resource_update with keep_managed. `live` NULL: there is none yet. Refusals: 400; 409 with a cause for each field
+ * that others own (not with `force`). The caller owns *ret. */
+MUST_CHECK enum err_code resource_apply(const struct resource_env *env, const struct kind *k, struct arena *a,
+                                        const json_t *live, const json_t *applied, bool force,
+                                        const struct resource_options *options, json_t **ret,
+                                        struct refusal *r, struct err *err);
 struct resource_delete {
     struct str uid;   /* precondition; STR_NULL: none */
     int64_t revision; /* precondition; 0: none */

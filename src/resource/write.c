@@ -178,8 +178,8 @@ static enum err_code commit(struct writing *x, struct err *err) {
 
 /* ---- from what was sent to what is stored ---- */
 
-static enum err_code decode(const struct kind *k, const json_t *given, const struct resource_options *o,
-                            json_t **ret, struct refusal *r, struct err *err) {
+enum err_code decode_given(const struct kind *k, const json_t *given, const struct resource_options *o, json_t **ret,
+                           struct refusal *r, struct err *err) {
     struct unknown_fields unknown = { .len = 0 };
     json_t *decoded = fields_decode(k, given, &unknown, r);
     if (decoded == NULL)
@@ -316,14 +316,16 @@ static enum err_code complete_and_check(struct writing *x, struct err *err) {
 
 static enum err_code note_manager(struct writing *x, struct err *err) {
     const struct resource_options *o = x->o;
+    const struct field_tables tables = { resource_metadata_fields, x->w.kind->fields };
+    json_t *managed = NULL;
     if (o->keep_managed)
         return ERR_OK;
-    char now[TIME_RFC3339_SIZE];
-    const struct managed_write by = { .manager = o->manager.len ? o->manager : STR("tke-auth"),
-                                      .subresource = o->subresource,
-                                      .api_version = STR(RESOURCE_API_VERSION),
-                                      .time = str_of(time_rfc3339(clock_now_s(x->env->clock), now)) };
-    return managed_update(x->w.kind->fields, x->w.old, x->w.object, &by, err);
+    const struct managed_by by = { .manager = o->manager.len ? o->manager : STR("tke-auth"),
+                                   .subresource = o->subresource,
+                                   .api_version = STR(RESOURCE_API_VERSION),
+                                   .now_s = clock_now_s(x->env->clock) };
+    enum err_code rc = managed_update(&tables, x->w.old, x->w.object, &by, &managed, err);
+    return rc == ERR_OK ? managed_set_take(x->w.object, managed, err) : rc;
 }
 
 static bool is_unchanged(const struct writing *x) {
@@ -376,7 +378,7 @@ enum err_code resource_create(const struct resource_env *env, const struct kind 
                               int64_t *ret_revision, struct refusal *r, struct err *err) {
     AUTO(writing_done) struct writing x = writing_new(env, k, a, o, r);
     json_t *decoded = NULL;
-    enum err_code rc = decode(k, given, o, &decoded, r, err);
+    enum err_code rc = decode_given(k, given, o, &decoded, r, err);
     x.w.given = decoded;
     if (rc == ERR_OK)
         rc = assemble(&x, err);
@@ -426,7 +428,7 @@ enum err_code resource_update(const struct resource_env *env, const struct kind 
     json_t *decoded = NULL;
     enum err_code rc = load(&x, name, err);
     if (rc == ERR_OK)
-        rc = decode(k, given, o, &decoded, r, err);
+        rc = decode_given(k, given, o, &decoded, r, err);
     x.w.given = decoded;
     if (rc == ERR_OK && revision != x.w.old_revision) {
         x.w.object = json_incref((json_t *)(uintptr_t)x.w.old);
