@@ -27,8 +27,8 @@ enum err_code conn_fail(struct conn *c, int rc, const char *what, struct err *er
     if (conn_is_storage_error(code))
         c->failed = rc;
     int os = c->db != NULL ? sqlite3_system_errno(c->db) : 0;
-    return err_set(err, code, "store: %s (sqlite %d%s%s): %.120s", sqlite3_errstr(rc), rc, os != 0 ? ", " : "",
-                   os != 0 ? strerror(os) : "", what);
+    return err_set(err, code, "store: %s (sqlite %d%s%s): %.120s", sqlite3_errstr(rc), rc,
+                   os != 0 ? ", " : "", os != 0 ? strerror(os) : "", what);
 }
 
 enum err_code conn_script(struct conn *c, const char *sql, struct err *err) {
