@@ -357,6 +357,25 @@ static void what_was_before_an_unrecorded_write_is_expired(void **state) {
     assert_string_equal(list_text(e, (struct store_query) { .kind = OTHER, .at_revision = 2 }), "a=1@2 ");
 }
 
+static enum err_code write_quietly_and_not(void *ctx, struct store_tx *tx, struct err *err) {
+    (void)ctx;
+    struct store_write quiet = new_object(KIND, "q", "hush"), told = new_object(OTHER, "a", "2");
+    quiet.unrecorded = true;
+    told.expected = STORE_EXPECT_ANY;
+    enum err_code rc = store_tx_write(tx, &quiet, NULL, err);
+    return rc == ERR_OK ? store_tx_write(tx, &told, NULL, err) : rc;
+}
+
+static void an_unrecorded_write_is_no_matter_of_other_kinds_in_its_transaction(void **state) {
+    struct env *e = *state;
+    create(e, KIND, "a", "1");
+    create(e, OTHER, "a", "1");
+    assert_int_equal(transact(e, write_quietly_and_not, NULL), 4);
+    assert_int_equal(try_list_at(e, KIND, 2), ERR_EXPIRED);
+    assert_string_equal(list_text(e, (struct store_query) { .kind = OTHER, .at_revision = 2 }), "a=1@2 ");
+    assert_string_equal(changes_text(e, STR_NULL, 2), "4~users/a=2<1@2 ");
+}
+
 /* ---- while it goes on changing ---- */
 
 enum { BUSY_OBJECTS = 200, BUSY_LISTS = 15 };
@@ -444,6 +463,7 @@ const struct test_case history_cases[] = {
     CASE(a_list_at_a_revision_is_what_was_then_whole_and_in_pages),
     CASE(a_list_by_key_at_a_revision_has_all_that_had_it),
     CASE(what_was_before_an_unrecorded_write_is_expired),
+    CASE(an_unrecorded_write_is_no_matter_of_other_kinds_in_its_transaction),
     CASE(pages_at_a_revision_belong_together_while_everything_changes),
     { NULL, NULL },
 };
