@@ -2,7 +2,7 @@
 #pragma once
 #include "kube/groups.h"
 
-enum { DOCUMENT_HASH_SIZE = 2 * 32 + 1, DOCUMENT_GROUPS_MAX = 4 };
+enum { DOCUMENT_HASH_SIZE = 2 * 32 + 1 };
 
 struct document {
     const char *type; /* of its content */
@@ -15,9 +15,8 @@ struct documents {
     struct document apis, apis_v2, apis_v2beta1; /* GET /apis */
     struct document openapi_v2, openapi_v2_proto, openapi_v3_index;
     /* In the order of api_groups. */
-    struct document groups[DOCUMENT_GROUPS_MAX], resources[DOCUMENT_GROUPS_MAX],
-        openapi_v3[DOCUMENT_GROUPS_MAX];
+    struct document groups[API_GROUPS_MAX], resources[API_GROUPS_MAX], openapi_v3[API_GROUPS_MAX];
 };
-/* From any thread. The first call makes them, which takes some ten milliseconds; they live as long as the process. ERR_NOMEM; the next call
+/* From any thread. The first call makes them, which takes some tens of milliseconds; they live as long as the process. ERR_NOMEM; the next call
  * tries again. */
 MUST_CHECK enum err_code documents_get(const struct documents **ret, struct err *err);

@@ -245,6 +245,8 @@ const struct api_group api_groups[] = {
     { 0 },
 };
 
+_Static_assert(ARRAY_LEN(api_groups) <= API_GROUPS_MAX + 1, "others keep something for each group");
+
 const struct api_group *api_group_find(struct str name) {
     for (const struct api_group *g = api_groups; g->name != NULL; g++)
         if (str_eq(name, str_of(g->name)))

@@ -17,6 +17,7 @@ struct api_group {
     const struct api_type *types;             /* ends with name NULL; NULL: none */
     bool has_subresources;                    /* those of subresources.h are this group's */
 };
+enum { API_GROUPS_MAX = 4 };
 extern const struct api_group api_groups[]; /* ends with name NULL; the first is auth.tkestack.io */
 /* NULL: there is none. */
 const struct api_group *api_group_find(struct str name);
