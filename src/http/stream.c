@@ -13,6 +13,7 @@
 enum {
     DIRTY_MAX = 4096, /* bytes of MHD's buffer that are left as they are: what most events take */
     READS_MAX = 4,    /* in a row, of a stream that is woken each time it was read */
+    FEED_MAX = 32,    /* fills handed to a pool at a time */
     GONE_MAX = 64,    /* hang-ups taken from the kernel at a time */
     KEEPALIVE_INTERVAL_S = 15,
     KEEPALIVE_PROBES = 4,
@@ -207,10 +208,10 @@ static void leave_line(struct stream_line *line) {
     atomic_fetch_sub(&line->len, 1);
 }
 
-/* Under the mutex. */
+/* Under the mutex, for which HTTP threads may be waiting: not too many at a time. Each brings has_room again when it is done. */
 static void feed(struct stream_line *line) {
     const struct http_options *o = &line->server->options;
-    while (line->first != NULL) {
+    for (int i = 0; i < FEED_MAX && line->first != NULL; i++) {
         struct pool_job *job = &line->first->job;
         job->deadline_ms = clock_mono_ms(o->clock) + (int64_t)o->limits.response_timeout_s * 1000;
         if (!pool_push_patient(line->pool, job))

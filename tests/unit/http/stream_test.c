@@ -264,6 +264,7 @@ static void a_handler_may_change_its_mind(void **state) {
     } cases[] = {
         { "regret/error/w1", 400, 1, "400 Bad Request\n" },
         { "regret/text/w1", 200, 1, "instead" },
+        { "regret/headers/w1", 500, 1, "500 Internal Server Error\n" },
         { "regret/again/1", 200, 2, NULL },
         { "regret/move/1", 200, 2, NULL },
         { "regret/created/1", 201, 1, NULL },
@@ -294,6 +295,18 @@ static void a_handler_may_change_its_mind(void **state) {
         assert_int_equal(stage_get(s, STAGE_OPENED), streams);
         stage_wait_for(s, STAGE_CLOSED, streams);
     }
+    peer_close(&p);
+}
+
+static void an_answer_that_cannot_be_sent_closes_its_stream(void **state) {
+    struct stage *s = *state;
+    stage_start(s);
+    struct peer p;
+    char byte;
+    peer_open(&p, s);
+    peer_get(&p, "regret/impossible/w1");
+    assert_int_equal(peer_read(&p, &byte, 1), 0);
+    stage_wait_for(s, STAGE_CLOSED, 1);
     peer_close(&p);
 }
 
@@ -537,6 +550,7 @@ static void a_full_pool_delays_fills_and_fails_none(void **state) {
     /* The sweeper, who tries again what the pools had no room for, comes once a second then: one by one, for this test it would take
      * longer than a test may. */
     s->live.options.limits.request_timeout_s = s->live.options.limits.response_timeout_s = 600;
+    s->fill_us = 1000;
     stage_gate(s, false);
     stage_start(s);
     struct peer p[150];
@@ -627,6 +641,7 @@ int main(void) {
         BOTH(http_10_gets_its_stream_until_the_end_of_the_connection),
         BOTH(head_gets_the_head_alone),
         BOTH(a_handler_may_change_its_mind),
+        BOTH(an_answer_that_cannot_be_sent_closes_its_stream),
         BOTH(a_stream_carries_the_headers_of_any_answer),
         BOTH(a_stream_keeps_neither_request_nor_snapshot),
         BOTH(one_that_comes_after_its_timeout_is_closed_unread),
