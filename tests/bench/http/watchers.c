@@ -140,5 +140,6 @@ int main(int argc, char **argv) {
         (void)printf("ok %.3f\n", now_ms() - began);
         (void)fflush(stdout);
     }
+    free(clients);
     return 0;
 }
