@@ -97,19 +97,22 @@ unsigned http_response_status(const struct http_response *res);
  *
  * The handler sets status and headers and hands over `ctx`; the body goes out in chunks (HTTP/1.1) or until the connection closes
  * (HTTP/1.0), until `read` says END. A stream keeps neither the request nor its app snapshot: after the handler has returned, `ctx`
- * must hold all it needs. Waiting costs no thread, so thousands may wait. When the server stops, streams are ended. */
+ * must hold all it needs. Waiting costs no thread, so thousands may wait. When the server stops, a stream that waits is ended as if it had
+ * said END; one that has something to say may go on, but not after http_server_stop's drain_ms. HEAD gets the head alone. */
 struct http_stream; /* valid from http_body_stream until `close` */
 enum http_stream_state {
     HTTP_STREAM_DATA, /* *ret_len bytes (at least 1) were put into `out` */
     HTTP_STREAM_WAIT, /* nothing now: read is called again after http_stream_wake */
     HTTP_STREAM_FILL, /* nothing now: run `fill` on a worker, then read again */
     HTTP_STREAM_END,  /* all was sent */
-    HTTP_STREAM_FAIL, /* close the connection, so that the client sees a truncated body rather than a short one */
+    HTTP_STREAM_FAIL, /* close the connection, so that the client sees a truncated body rather than a short one (which
+                       * HTTP/1.0 cannot tell apart) */
 };
 struct http_stream_ops {
     /* On the HTTP thread: never blocks. */
     enum http_stream_state (*read)(void *ctx, char *out, size_t max, size_t *ret_len);
-    /* On a worker of pool `run`, not at the same time as read; may block. NULL when read never asks for it. */
+    /* On a worker of pool `run`, not at the same time as read; may block, but not for longer than a handler may: the client's stream is
+     * cut then. A full pool delays it. NULL when read never asks for it. */
     void (*fill)(void *ctx);
     /* Once, when the client has gone or all was sent; neither read nor fill is running or will. http_stream_wake must not be called from
      * then on: take `ctx` out of where it is woken from. */
@@ -120,7 +123,8 @@ struct http_stream_ops {
  * called in any case, also when the answer could not be sent. */
 void http_body_stream(struct http_response *res, const char *content_type, const struct http_stream_ops *ops,
                       void *ctx, struct http_stream **ret_stream);
-/* From any thread, any number of times, also before the stream waits: never lost, cheap when it is not waiting. */
+/* From any thread, any number of times, also before the stream waits: never lost, cheap when it is not waiting. None may still be running
+ * when `close` returns: wake under the lock that `close` takes. NULL is fine. */
 void http_stream_wake(struct http_stream *s);
 
 /* ---- routes are data ---- */

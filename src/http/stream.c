@@ -5,13 +5,16 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "http/exchange.h"
 
 enum {
-    READS_MAX = 4, /* in a row, of a stream that is woken each time it was read */
-    GONE_MAX = 64, /* hang-ups taken from the kernel at a time */
+    DIRTY_MAX = 4096, /* bytes of MHD's buffer that are left as they are: what most events take */
+    READS_MAX = 4,    /* in a row, of a stream that is woken each time it was read */
+    FEED_MAX = 32,    /* fills handed to a pool at a time */
+    GONE_MAX = 64,    /* hang-ups taken from the kernel at a time */
     KEEPALIVE_INTERVAL_S = 15,
     KEEPALIVE_PROBES = 4,
     KEEPALIVE_IDLE_MAX_S = 32767, /* the kernel's */
@@ -36,6 +39,7 @@ struct http_stream *stream_new(const struct http_stream_ops *ops, void *ctx) {
     s->ops = ops;
     s->ctx = ctx;
     s->job.ops = &fill_ops;
+    s->dirty = SIZE_MAX;
     atomic_init(&s->refs, 1);
     return s;
 }
@@ -137,7 +141,18 @@ static void drop_piece(struct http_stream *s) {
     s->piece = NULL;
 }
 
-static ssize_t wait_until_woken(struct http_stream *s) {
+/* MHD has wiped the buffer for this request, which made every page of it real, and keeps it as long as the watch. There is nothing in
+ * it when it asks for more, so while nothing comes its whole pages are the system's. */
+static void give_pages_back(struct http_stream *s, char *out, size_t max) {
+    if (s->dirty <= DIRTY_MAX)
+        return;
+    s->dirty = 0;
+    size_t page = s->server->streams.page_bytes, before = (page - (uintptr_t)out % page) % page;
+    if (max > before + page)
+        (void)madvise(out + before, (max - before) / page * page, MADV_DONTNEED);
+}
+
+static ssize_t wait_until_woken(struct http_stream *s, char *out, size_t max) {
     if (atomic_load(&s->server->is_stopping)) {
         client_has_time(s);
         return end_with(s, STREAM_STOPPED, MHD_CONTENT_READER_END_OF_STREAM);
@@ -147,6 +162,7 @@ static ssize_t wait_until_woken(struct http_stream *s) {
     if (!watch_client(s))
         return fail(s, STREAM_FAILED);
     drop_piece(s);
+    give_pages_back(s, out, max);
     set_deadline(s, 0);
     suspend(s);
     if (atomic_fetch_or(&s->flags, STREAM_WAITING) & STREAM_WOKEN)
@@ -192,10 +208,10 @@ static void leave_line(struct stream_line *line) {
     atomic_fetch_sub(&line->len, 1);
 }
 
-/* Under the mutex. */
+/* Under the mutex, for which HTTP threads may be waiting: not too many at a time. Each brings has_room again when it is done. */
 static void feed(struct stream_line *line) {
     const struct http_options *o = &line->server->options;
-    while (line->first != NULL) {
+    for (int i = 0; i < FEED_MAX && line->first != NULL; i++) {
         struct pool_job *job = &line->first->job;
         job->deadline_ms = clock_mono_ms(o->clock) + (int64_t)o->limits.response_timeout_s * 1000;
         if (!pool_push_patient(line->pool, job))
@@ -246,15 +262,21 @@ static ssize_t wait_for_worker(struct http_stream *s) {
 
 /* ---- sending ---- */
 
+static ssize_t note_sent(struct http_stream *s, size_t len) {
+    s->bytes += len;
+    if (s->dirty < len)
+        s->dirty = len;
+    client_has_time(s);
+    return (ssize_t)len;
+}
+
 static ssize_t send_rest(struct http_stream *s, char *out, size_t max) {
     size_t len = s->piece_len - s->piece_sent;
     if (len > max)
         len = max;
     memcpy(out, s->piece + s->piece_sent, len);
     s->piece_sent += len;
-    s->bytes += len;
-    client_has_time(s);
-    return (ssize_t)len;
+    return note_sent(s, len);
 }
 
 /* Asks again when the stream was woken while it was asked: that is cheaper than a suspension that ends at once. */
@@ -278,9 +300,7 @@ static ssize_t send_data(struct http_stream *s, size_t len, char *out, size_t ma
         s->piece_sent = 0;
         return send_rest(s, out, max);
     }
-    s->bytes += len;
-    client_has_time(s);
-    return (ssize_t)len;
+    return note_sent(s, len);
 }
 
 ssize_t stream_read(void *cls, uint64_t position, char *out, size_t max) {
@@ -297,7 +317,7 @@ ssize_t stream_read(void *cls, uint64_t position, char *out, size_t max) {
     size_t len = 0;
     switch (ask(s, s->piece != NULL ? s->piece : out, &len)) {
     case HTTP_STREAM_DATA: return send_data(s, len, out, max);
-    case HTTP_STREAM_WAIT: return wait_until_woken(s);
+    case HTTP_STREAM_WAIT: return wait_until_woken(s, out, max);
     case HTTP_STREAM_FILL: return wait_for_worker(s);
     case HTTP_STREAM_END:
         client_has_time(s);
@@ -348,6 +368,8 @@ enum err_code streams_init(struct http_server *server, struct err *err) {
         pools[i]->has_room_ctx = &all->lines[i];
     }
     (void)pthread_mutex_init(&all->mutex, NULL);
+    long page_bytes = sysconf(_SC_PAGESIZE);
+    all->page_bytes = page_bytes > 0 ? (size_t)page_bytes : 4096;
     all->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     return all->epoll_fd >= 0 ? ERR_OK : err_set(err, ERR_UNAVAILABLE, "no epoll: %s", strerror(errno));
 }

@@ -44,6 +44,7 @@ struct http_stream {
     bool is_suspended, is_watched;   /* its HTTP thread's, as all below */
     char *piece;                     /* what was read but did not fit into MHD's buffer */
     size_t piece_len, piece_sent;
+    size_t dirty; /* bytes of MHD's buffer that were written to since its pages were given back */
     enum stream_outcome outcome;
     uint64_t bytes;
     int64_t start_us;
@@ -63,7 +64,8 @@ struct streams {
     struct http_stream *first;
     struct stream_line lines[3]; /* work, login, directory */
     bool is_closed;              /* none is suspended any more */
-    int epoll_fd;                /* tells who hung up while suspended: MHD does not look then */
+    size_t page_bytes;
+    int epoll_fd; /* tells who hung up while suspended: MHD does not look then */
     atomic_int suspended;
     struct gauge *open;
 };

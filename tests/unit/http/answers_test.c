@@ -372,6 +372,86 @@ static void cors_is_for_listed_origins_only(void **state) {
     assert_string_equal(answer_header(&a, "Access-Control-Allow-Origin"), "https://console.example");
 }
 
+static void a_preflight_allows_the_headers_of_its_route(void **state) {
+    static const struct {
+        const char *path, *method, *origin, *headers;
+    } cases[] = {
+        { "/cors", "GET", "https://console.example", "Authorization, Content-Type" },
+        { "/objects/a/b", "PATCH", "https://console.example", "Authorization, Content-Type, X-Tenant" },
+        { "/objects/a", "GET", "https://evil.example", "" },
+        { "/hello", "GET", "https://console.example", "" },
+        { "/objects/a", "TRACE", "https://console.example", "" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO(strbuf_done) struct strbuf request = STRBUF(1024);
+        strbuf_addf(&request, "OPTIONS %s HTTP/1.1\r\n" HOST "Origin: %s\r\n", cases[i].path,
+                    cases[i].origin);
+        strbuf_addf(&request, "Access-Control-Request-Method: %s\r\n\r\n", cases[i].method);
+        struct answer a;
+        client_call(*state, strbuf_c(&request), &a);
+        assert_int_equal(a.status, 204);
+        assert_string_equal(answer_header(&a, "Access-Control-Allow-Headers"), cases[i].headers);
+    }
+    /* Only a preflight says so. */
+    struct answer a;
+    client_call(*state, "GET /objects/a HTTP/1.1\r\n" HOST "Origin: https://console.example\r\n\r\n", &a);
+    assert_string_equal(answer_header(&a, "Access-Control-Allow-Origin"), "https://console.example");
+    assert_string_equal(answer_header(&a, "Access-Control-Allow-Headers"), "");
+}
+
+static void bodies_of_all_methods_reach_the_handler_up_to_their_limit(void **state) {
+    static const struct {
+        const char *name;
+        enum http_method method;
+    } methods[] = {
+        { "POST", HTTP_POST }, { "PUT", HTTP_PUT }, { "PATCH", HTTP_PATCH }, { "DELETE", HTTP_DELETE }
+    };
+    char body[1001];
+    memset(body, 'b', sizeof body);
+    int fd = client_open(*state);
+    for (size_t i = 0; i < 4 * ARRAY_LEN(methods); i++) {
+        size_t at = i / 4;
+        bool is_chunked = i % 2, is_too_long = i % 4 >= 2;
+        struct str sent = { body, is_too_long ? 1001 : 1000 };
+        AUTO(strbuf_done) struct strbuf request = STRBUF(4096);
+        strbuf_addf(&request, "%s /objects/g/v/a%%3Ab HTTP/1.1\r\n" HOST "Content-Type: application/json\r\n",
+                    methods[at].name);
+        if (is_chunked)
+            strbuf_addf(&request, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n%.*s\r\n0\r\n\r\n", sent.len,
+                        STR_FMT(sent));
+        else
+            strbuf_addf(&request, "Content-Length: %zu\r\n\r\n%.*s", sent.len, STR_FMT(sent));
+        struct answer a;
+        client_send(fd, strbuf_str(&request));
+        client_read(fd, &a);
+        assert_int_equal(a.status, is_too_long ? 413 : 200);
+        if (is_too_long)
+            continue;
+        AUTO(strbuf_done) struct strbuf want = STRBUF(4096);
+        strbuf_addf(&want, "method=%d\npath=/objects/g/v/a:b\nquery=\nbody=%.*s\n", (int)methods[at].method,
+                    STR_FMT(sent));
+        assert_has(a.body, strbuf_c(&want));
+        assert_has(a.body, "rest=g/v/a:b\n");
+    }
+    (void)close(fd);
+}
+
+static void a_wildcard_takes_the_methods_of_its_route_and_no_others(void **state) {
+    struct answer a;
+    client_call(*state, "GET /objects/x/y?watch=1 HTTP/1.1\r\n" HOST "\r\n", &a);
+    assert_int_equal(a.status, 200);
+    assert_has(a.body, "rest=x/y\n");
+    assert_has(a.body, "query=watch=1\n");
+    client_call(*state, "DELETE /objects/x HTTP/1.1\r\n" HOST "\r\n", &a);
+    assert_int_equal(a.status, 200);
+    assert_has(a.body, "body=\n");
+    client_call(*state, "PUT /files/x HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}", &a);
+    assert_int_equal(a.status, 405);
+    assert_string_equal(answer_header(&a, "Allow"), "GET, HEAD, OPTIONS");
+    client_call(*state, "OPTIONS /objects/x/y HTTP/1.1\r\n" HOST "\r\n", &a);
+    assert_string_equal(answer_header(&a, "Allow"), "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+}
+
 static void only_a_trusted_proxy_speaks_for_others(void **state) {
     static const char request[] = "GET /echo HTTP/1.1\r\n" HOST "X-Forwarded-For: 192.0.2.9, 10.1.1.1\r\n"
                                   "X-Request-Id: proxy-1\r\nConnection: close\r\n\r\n";
@@ -449,6 +529,9 @@ int main(void) {
         cmocka_unit_test(redirects_cookies_and_empty_answers_are_sent),
         cmocka_unit_test(a_form_from_another_site_is_refused),
         cmocka_unit_test(cors_is_for_listed_origins_only),
+        cmocka_unit_test(a_preflight_allows_the_headers_of_its_route),
+        cmocka_unit_test(bodies_of_all_methods_reach_the_handler_up_to_their_limit),
+        cmocka_unit_test(a_wildcard_takes_the_methods_of_its_route_and_no_others),
         cmocka_unit_test(only_a_trusted_proxy_speaks_for_others),
         cmocka_unit_test(requests_are_counted_and_logged_without_their_query),
         cmocka_unit_test(a_changed_static_answer_is_noticed),

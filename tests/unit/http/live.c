@@ -47,6 +47,7 @@ static enum err_code echo(void *app, const struct http_request *req, struct http
                           struct err *err) {
     (void)app;
     AUTO(strbuf_done) struct strbuf out = STRBUF(16384);
+    strbuf_addf(&out, "method=%d\n", (int)req->method);
     strbuf_addf(&out, "path=%.*s\n", STR_FMT(req->path));
     strbuf_addf(&out, "query=%.*s\n", STR_FMT(req->query));
     strbuf_addf(&out, "body=%.*s\n", STR_FMT(req->body));
@@ -179,6 +180,14 @@ const struct route live_routes[] = {
       .body_max = 1000,
       .same_site = true },
     { .methods = HTTP_GET, .path = "/cors", .handle = hello, .cors = true },
+    { .methods = HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE,
+      .path = "/objects/{*}",
+      .handle = echo,
+      .run = HTTP_RUN_WORK,
+      .raw_body = true,
+      .body_max = 1000,
+      .cors = true,
+      .cors_headers = "Authorization, Content-Type, X-Tenant" },
     { .methods = HTTP_GET, .path = "/slash", .handle = echo, .trailing_slash = true },
     { .methods = HTTP_GET, .path = "/named/{name}/x", .handle = echo },
     { .methods = HTTP_GET, .path = "/files/{*}", .handle = echo },

@@ -104,6 +104,7 @@ static void on_fill(void *ctx) {
     struct scripted *c = ctx;
     struct stage *s = c->stage;
     enter(c);
+    (void)usleep(s->fill_us);
     (void)pthread_mutex_lock(&s->mutex);
     s->fillings++;
     stand_at_gate(s);
@@ -196,6 +197,10 @@ static enum err_code regret(void *app, const struct http_request *req, struct ht
         http_status(res, 204);
     else if (str_eq(how, STR("created")))
         http_status(res, 201);
+    else if (str_eq(how, STR("impossible")))
+        http_status(res, 1000);
+    for (int i = 0; i < 40 && str_eq(how, STR("headers")); i++)
+        http_add_header(res, "X-One", STR("too many"));
     return ERR_OK;
 }
 
@@ -232,6 +237,7 @@ void stage_init(struct stage *s, bool tls) {
     s->first = NULL;
     s->opened = s->closed = s->waits = s->fills = s->fillings = s->at_gate = 0;
     s->largest_read = 0;
+    s->fill_us = 0;
     s->gate_closed = false;
     (void)pthread_mutex_init(&s->mutex, NULL);
     (void)pthread_cond_init(&s->changed, NULL);

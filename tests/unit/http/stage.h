@@ -22,6 +22,7 @@ struct stage {
     struct scripted *first; /* the open streams, newest first */
     int opened, closed;
     int waits, fills, fillings; /* reads that said WAIT; fills that ended; that run */
+    unsigned fill_us;           /* how long a fill takes */
     size_t largest_read;        /* room offered */
     bool gate_closed;           /* fills and "/late" handlers stand there */
     int at_gate;
