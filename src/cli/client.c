@@ -1,20 +1,11 @@
 /* tke-auth client add|list|remove */
 #include "cli/admin.h"
 #include "cli/commands.h"
-#include "tkeauth/crypto.h"
-#include "tkeauth/model.h"
+#include "cli/objects.h"
 
 #include <stdio.h>
 
-static const struct str kind = { "clients", 7 };
 enum { SECRET_MIN = 16 };
-
-static struct str_list list_of(struct arena *a, const struct cli_list *from) {
-    struct str_list list = { .items = arena_array(a, from->len + 1, sizeof(struct str)) };
-    for (size_t i = 0; list.items != NULL && i < from->len; i++)
-        list.items[list.len++] = str_of(from->items[i]);
-    return list;
-}
 
 struct add_options {
     const char *config, *name, *secret_file, *alg, *claims;
@@ -38,64 +29,83 @@ static enum err_code get_secret(const struct add_options *o, struct secret *ret,
     return rc;
 }
 
-static enum err_code build_client(struct arena *a, const char *id, const struct add_options *o,
-                                  struct client *ret, struct err *err) {
-    *ret = (struct client) { .id = str_of(id),
-                             .name = str_of(o->name ? o->name : id),
-                             .is_public = o->is_public,
-                             .redirect_uris = list_of(a, &o->redirect_uris),
-                             .post_logout_redirect_uris = list_of(a, &o->logout_uris),
-                             .grant_types = list_of(a, &o->grant_types),
-                             .trusted_peers = list_of(a, &o->peers),
-                             .allowed_connectors = list_of(a, &o->connectors),
-                             .require_pkce = o->require_pkce };
-    if (str_eq(str_of(o->claims), STR("minimal")))
-        ret->id_token_claims = ID_TOKEN_CLAIMS_MINIMAL;
-    else if (!str_eq(str_of(o->claims), STR("scoped")))
-        return err_set(err, ERR_INVALID, "--id-token-claims is scoped or minimal");
-    return sign_alg_parse(str_of(o->alg), &ret->id_token_alg, err);
+static void set_list(json_t *spec, const char *key, const struct cli_list *from) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < from->len; i++)
+        (void)json_array_append_new(list, json_string(from->items[i]));
+    (void)json_object_set_new(spec, key, list);
+}
+
+static json_t *new_client(const char *id, const struct add_options *o, const struct secret *secret) {
+    json_t *spec = json_pack("{s:s, s:s, s:b, s:b, s:s, s:s}", "id", id, "name", o->name ? o->name : id,
+                             "public", o->is_public, "require_pkce", o->require_pkce, "id_token_alg", o->alg,
+                             "id_token_claims", o->claims);
+    if (spec == NULL)
+        return NULL;
+    set_list(spec, "redirect_uris", &o->redirect_uris);
+    set_list(spec, "post_logout_redirect_uris", &o->logout_uris);
+    set_list(spec, "grant_types", &o->grant_types);
+    set_list(spec, "trusted_peers", &o->peers);
+    set_list(spec, "allowed_connectors", &o->connectors);
+    if (secret->ptr != NULL)
+        (void)json_object_set_new(spec, "secret", json_stringn((const char *)secret->ptr, secret->len));
+    return json_pack("{s:{}, s:o}", "metadata", "spec", spec);
+}
+
+static enum err_code create(const struct admin *admin, const char *id, const struct add_options *o,
+                            const struct secret *secret, struct refusal *r, struct err *err) {
+    const struct resource_options options = { .operation = STR("Update") };
+    json_t *object = NULL, *given = new_client(id, o, secret);
+    int64_t revision;
+    if (configured_client(admin->config, str_of(id)))
+        return err_set(err, ERR_EXISTS, "the configuration has a client of this id, which would count");
+    if (given == NULL)
+        return err_set(err, ERR_INVALID, "what is given is no text (UTF-8)");
+    enum err_code rc = resource_create(admin->env, &kind_client, admin->arena, given, &options, &object,
+                                       &revision, r, err);
+    json_decref(given);
+    json_decref(object);
+    if (r->status == 409) {
+        *r = (struct refusal) { .arena = admin->arena };
+        return err_set(err, ERR_EXISTS, "there is a client of this id; remove it first");
+    }
+    return rc;
 }
 
 static int add(const struct add_options *o, const char *id) {
     struct admin admin;
     struct err err = { 0 };
-    struct client c;
     AUTO(secret_done) struct secret secret = { 0 };
-    AUTO(strbuf_done) struct strbuf body = STRBUF(STORE_OBJECT_MAX);
     bool made = false;
     if (!admin_open(o->config, false, &admin))
         return 1;
-    enum err_code rc = build_client(admin.arena, id, o, &c, &err);
-    if (rc == ERR_OK && !o->is_public)
-        rc = get_secret(o, &secret, &made, &err);
-    if (rc == ERR_OK && !o->is_public) {
-        c.has_secret = true;
-        sha256(secret_expose(&secret), c.secret_sha256);
-    }
+    struct refusal r = { .arena = admin.arena };
+    int status = 0;
+    enum err_code rc = o->is_public ? ERR_OK : get_secret(o, &secret, &made, &err);
     if (rc == ERR_OK)
-        rc = client_check(&c, &err);
-    if (rc == ERR_OK)
-        rc = client_encode(&c, &body, &err);
-    if (rc == ERR_OK)
-        rc = store_create(admin.store, kind, c.id, strbuf_str(&body), NULL, &err);
-    admin_close(&admin);
-    if (rc == ERR_EXISTS)
-        (void)err_set(&err, rc, "there is a client of this id; remove it first");
+        rc = create(&admin, id, o, &secret, &r, &err);
     if (rc != ERR_OK)
-        return cli_fail(&err, id);
+        status = cli_refused(&r, &err, id);
+    admin_close(&admin);
+    if (status != 0)
+        return status;
     (void)printf("client %s added\n", id);
     if (made)
         (void)printf("client secret (shown only now): %.*s\n", STR_FMT(secret_expose(&secret)));
     return 0;
 }
 
+/* ---- list ---- */
+
 static enum err_code print_one(void *ctx, const struct store_object *o, struct err *err) {
     AUTO_FREE(arena_free) struct arena *a = arena_new(4 * STORE_OBJECT_MAX);
+    const struct config *config = ctx;
     struct client c;
-    (void)ctx;
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "a client");
-    enum err_code rc = client_decode(a, o->body, &c, err);
+    if (configured_client(config, o->name))
+        return ERR_OK;
+    enum err_code rc = resource_client(a, o, &c, err);
     if (rc != ERR_OK)
         return err_context(err, "client %.*s", STR_FMT(o->name));
     (void)printf("%.*s\t%s\t%s\t", STR_FMT(c.id), c.is_public ? "public" : "confidential",
@@ -106,38 +116,80 @@ static enum err_code print_one(void *ctx, const struct store_object *o, struct e
     return ERR_OK;
 }
 
+static void print_configured(const char *id, bool is_public) {
+    (void)printf("%s\t%s\t(in the configuration)\n", id, is_public ? "public" : "confidential");
+}
+
 static int list(const char *config) {
     struct admin admin;
     struct err err = { 0 };
     if (!admin_open(config, true, &admin))
         return 1;
-    const struct config_static_client *fixed = admin.config->static_clients.items;
-    for (size_t i = 0; i < admin.config->static_clients.len; i++)
-        (void)printf("%s\t%s\t(in the configuration)\n", fixed[i].id,
-                     fixed[i].is_public ? "public" : "confidential");
-    enum err_code rc = store_list(admin.store, kind, STR_NULL, 0, print_one, NULL, NULL, &err);
+    const struct config *c = admin.config;
+    const struct config_static_client *fixed = c->static_clients.items;
+    for (size_t i = 0; i < c->static_clients.len; i++)
+        print_configured(fixed[i].id, fixed[i].is_public);
+    if (c->auth.init_client_secret.ptr != NULL)
+        print_configured(c->auth.init_client_id, false);
+    /* The store has copies of these for whoever looks by the API: configured_client leaves them out. */
+    const struct store_query q = { .kind = str_of(kind_client.plural),
+                                   .each = print_one,
+                                   .ctx = (void *)(uintptr_t)c };
+    enum err_code rc = store_list(admin.store, &q, NULL, &err);
     admin_close(&admin);
     return rc == ERR_OK ? 0 : cli_fail(&err, "client list");
+}
+
+/* ---- remove ---- */
+
+static enum err_code find_removable(const struct admin *admin, struct str id, struct err *err) {
+    struct store_object o;
+    json_t *object = NULL;
+    if (configured_client(admin->config, id))
+        return err_set(err, ERR_FORBIDDEN, "this client is set in the configuration; remove it there");
+    enum err_code rc = store_get(admin->store, admin->arena, str_of(kind_client.plural), id, &o, err);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(err, rc, "there is no such stored client");
+    if (rc == ERR_OK)
+        rc = json_parse(o.body, &object, err);
+    if (rc == ERR_OK && is_mirror(object))
+        rc = err_set(
+            err, ERR_FORBIDDEN,
+            "a copy of a client of the configuration, which a running daemon takes away when it is gone "
+            "there");
+    json_decref(object);
+    return rc;
+}
+
+static enum err_code remove_stored(const struct admin *admin, struct str id, size_t *ret_revoked,
+                                   struct refusal *r, struct err *err) {
+    const struct resource_delete d = { .at_once = true };
+    const struct store_family_filter families = { .client_id = id };
+    json_t *object = NULL;
+    int64_t revision;
+    bool removed;
+    enum err_code rc = find_removable(admin, id, err);
+    if (rc == ERR_OK)
+        rc = resource_remove(admin->env, &kind_client, admin->arena, id, &d, &object, &revision, &removed, r,
+                             err);
+    json_decref(object);
+    return rc == ERR_OK ? store_family_revoke(admin->store, &families, ret_revoked, err) : rc;
 }
 
 static int remove_client(const char *config, const char *id) {
     struct admin admin;
     struct err err = { 0 };
+    size_t revoked = 0;
     if (!admin_open(config, false, &admin))
         return 1;
-    const struct store_family_filter families = { .client_id = str_of(id) };
-    size_t revoked = 0;
-    enum err_code rc = store_delete(admin.store, kind, str_of(id), 0, &err);
-    if (rc == ERR_OK)
-        rc = store_family_revoke(admin.store, &families, &revoked, &err);
+    struct refusal r = { .arena = admin.arena };
+    int status = 0;
+    if (remove_stored(&admin, str_of(id), &revoked, &r, &err) != ERR_OK)
+        status = cli_refused(&r, &err, id);
+    else
+        (void)printf("client %s removed, %zu logins ended\n", id, revoked);
     admin_close(&admin);
-    if (rc == ERR_NOT_FOUND)
-        (void)err_set(&err, rc,
-                      "there is no such stored client (those of the configuration are removed there)");
-    if (rc != ERR_OK)
-        return cli_fail(&err, id);
-    (void)printf("client %s removed, %zu logins ended\n", id, revoked);
-    return 0;
+    return status;
 }
 
 int cli_client(int argc, char **argv) {
