@@ -12,8 +12,8 @@ enum { RETRIES = 8 };
 
 /* ---- inside a transaction ---- */
 
-enum err_code read_object(struct store_tx *tx, struct arena *a, const struct kind *k, struct str store_name,
-                          json_t **ret, struct err *err) {
+enum err_code tx_object(struct store_tx *tx, struct arena *a, const struct kind *k, struct str store_name,
+                        json_t **ret, struct err *err) {
     struct store_object o;
     enum err_code rc = store_tx_get(tx, a, str_of(k->plural), store_name, &o, err);
     return rc == ERR_OK ? json_parse(o.body, ret, err) : rc;

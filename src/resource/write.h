@@ -3,8 +3,8 @@
 #include "tkeauth/resource.h"
 
 /* A stored object, parsed. ERR_NOT_FOUND. The caller owns *ret. */
-MUST_CHECK enum err_code read_object(struct store_tx *tx, struct arena *a, const struct kind *k,
-                                     struct str store_name, json_t **ret, struct err *err);
+MUST_CHECK enum err_code tx_object(struct store_tx *tx, struct arena *a, const struct kind *k,
+                                   struct str store_name, json_t **ret, struct err *err);
 /* Writes `w->object` with its index keys and rules and lets the kind follow. `expected` as in store_write. */
 MUST_CHECK enum err_code put_object(const struct resource_env *env, struct store_tx *tx,
                                     struct resource_write *w, int64_t expected, int64_t *ret_revision,

@@ -51,7 +51,7 @@ static enum err_code get_policy(struct store_tx *tx, struct resource_write *w, j
                                 struct refusal *r, struct err *err) {
     struct str name = object_str_at(w->object, "spec.policyID");
     json_t *policy = NULL;
-    enum err_code rc = name.len > 0 ? read_object(tx, w->arena, &kind_policy, name, &policy, err)
+    enum err_code rc = name.len > 0 ? tx_object(tx, w->arena, &kind_policy, name, &policy, err)
                                     : ERR_NOT_FOUND;
     if (rc == ERR_OK && !str_eq(object_tenant(&kind_policy, policy), object_tenant(w->kind, w->object))) {
         json_decref(policy);
@@ -298,7 +298,7 @@ static enum err_code custom_rules(struct store_tx *tx, struct arena *a, const js
                                   struct rule_list *out, struct err *err) {
     struct str policy_name = object_str_at(object, "spec.policyID");
     json_t *policy = NULL;
-    enum err_code rc = read_object(tx, a, &kind_policy, policy_name, &policy, err);
+    enum err_code rc = tx_object(tx, a, &kind_policy, policy_name, &policy, err);
     if (rc == ERR_NOT_FOUND)
         return ERR_OK;
     if (rc != ERR_OK)
