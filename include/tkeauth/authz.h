@@ -165,6 +165,12 @@ struct authz_webhook_options {
     int64_t breaker_pause_s;   /* 0: 10 s */
     unsigned in_flight_max;    /* 0: 16; beyond: no opinion at once */
 };
+/* An enforcer without rules, for authz_options.enforcer: of a model file, or of the platform's built-in model (NULL). The caller's, to be
+ * freed with enforcer_free. ERR_INVALID names file, line and column. */
+MUST_CHECK enum err_code authz_enforcer_new(const char *model_path, const struct random *random,
+                                            struct enforcer **ret, struct err *err);
+/* Adds the rules of a file of casbin CSV, all or none. ERR_INVALID names file, line and column. */
+MUST_CHECK enum err_code authz_enforcer_load(struct enforcer *e, const char *policy_path, struct err *err);
 /* Everything but `enforcer`, `log`, `metrics`, `clock` and `random` is copied. */
 struct authz_options {
     struct authz_files files;

@@ -184,16 +184,15 @@ static enum err_code read_model(const char *path, struct strbuf *out, struct err
     return strbuf_check(out, err);
 }
 
-static enum err_code make_enforcer(const struct authz_options *options, struct enforcer **ret,
-                                   struct err *err) {
-    const char *path = options->files.model;
+enum err_code authz_enforcer_new(const char *path, const struct random *random, struct enforcer **ret,
+                                 struct err *err) {
     struct enforcer_options settings = { .flags = ENFORCER_DIALECT_TKE | ENFORCER_TKE_EXPAND };
     struct enforcer_error why = { 0 };
     AUTO(strbuf_done) struct strbuf model = STRBUF(MODEL_FILE_MAX);
     enum err_code rc = read_model(path, &model, err);
     if (rc != ERR_OK)
         return err_context(err, "%s", path == NULL ? "the model" : path);
-    random_bytes(options->random, settings.hash_key, sizeof settings.hash_key);
+    random_bytes(random, settings.hash_key, sizeof settings.hash_key);
     struct enforcer *e = enforcer_new(model.ptr, model.len, &settings, &why);
     if (e == NULL) {
         (void)fail(err, ENFORCER_INVALID, &why);
@@ -203,7 +202,7 @@ static enum err_code make_enforcer(const struct authz_options *options, struct e
     return ERR_OK;
 }
 
-static enum err_code load_policy(struct enforcer *e, const char *path, struct err *err) {
+enum err_code authz_enforcer_load(struct enforcer *e, const char *path, struct err *err) {
     AUTO(strbuf_done) struct strbuf text = STRBUF(POLICY_FILE_MAX);
     struct enforcer_error why = { 0 };
     enum err_code rc = file_read(path, POLICY_FILE_MAX, &text, err);
@@ -218,9 +217,10 @@ enum err_code engine_enforcer_load(const struct authz_options *options, struct e
         return err_set(err, ERR_NOMEM, "the rules");
     e->owned = options->enforcer == NULL;
     e->enforcer = options->enforcer;
-    enum err_code rc = e->owned ? make_enforcer(options, &e->enforcer, err) : ERR_OK;
+    enum err_code rc = e->owned ? authz_enforcer_new(options->files.model, options->random, &e->enforcer, err)
+                                : ERR_OK;
     if (rc == ERR_OK && e->owned && options->files.policy != NULL)
-        rc = load_policy(e->enforcer, options->files.policy, err);
+        rc = authz_enforcer_load(e->enforcer, options->files.policy, err);
     if (rc != ERR_OK) {
         if (e->owned && e->enforcer != NULL)
             enforcer_free(e->enforcer);
