@@ -50,9 +50,7 @@ void rig_done(struct rig *r) {
     free(r->report);
 }
 
-static bool is_file(const char *source) {
-    return strlen(source) < 256 && (strstr(source, ".yaml") != NULL || strstr(source, ".json") != NULL);
-}
+static bool is_file(const char *source) { return strncmp(source, "tests/", 6) == 0; }
 
 static enum err_code read_source(struct rig *r, const char *source, struct err *err) {
     return is_file(source) ? import_read_file(&r->m, source, err)
@@ -62,6 +60,7 @@ static enum err_code read_source(struct rig *r, const char *source, struct err *
 int rig_run(struct rig *r, const char *const *sources) {
     struct err err = { 0 };
     free(r->report);
+    r->report = NULL;
     r->o.report = open_memstream(&r->report, &r->report_size);
     assert_non_null(r->o.report);
     assert_ok(import_init(&r->m, &r->o, &r->env, &err));

@@ -21,7 +21,7 @@ struct rig {
 };
 void rig_init(struct rig *r);
 void rig_done(struct rig *r);
-/* Reads files or texts, applies, reports. `source` is a file when it has a ".yaml", ".json" in it. Returns the exit status. */
+/* Reads files or texts, applies, reports. `source` is a file where it begins with "tests/". Returns the exit status. */
 int rig_import(struct rig *r, const char *source);
 int rig_run(struct rig *r, const char *const *sources); /* NULL-terminated */
 /* Of a text that must not be taken: why. Nothing is written. */
