@@ -49,7 +49,7 @@ static json_t *new_client(const char *id, const struct add_options *o, const str
     set_list(spec, "allowed_connectors", &o->connectors);
     if (secret->ptr != NULL)
         (void)json_object_set_new(spec, "secret", json_stringn((const char *)secret->ptr, secret->len));
-    return json_pack("{s:{}, s:o}", "metadata", "spec", spec);
+    return json_pack("{s:{s:s}, s:o}", "metadata", "name", id, "spec", spec);
 }
 
 static enum err_code create(const struct admin *admin, const char *id, const struct add_options *o,

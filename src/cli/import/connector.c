@@ -57,8 +57,7 @@ static const char *root_ca_of(const struct import *m, struct str tenant, const c
 
 static void put_root_ca(struct import *m, struct import_item *i, json_t *config) {
     AUTO(strbuf_wipe_done)
-    struct strbuf text = STRBUF(IMPORT_CA_MAX),
-                  pem = STRBUF(IMPORT_CA_MAX), data = STRBUF(2 * IMPORT_CA_MAX);
+    struct strbuf text = STRBUF(IMPORT_CA_MAX), pem = STRBUF(IMPORT_CA_MAX), data = STRBUF(2 * IMPORT_CA_MAX);
     struct str named = json_get_str(config, "rootCA");
     struct err err = { 0 };
     if (named.len == 0 || json_get_str(config, "rootCAData").len > 0)
@@ -83,6 +82,20 @@ static void put_root_ca(struct import *m, struct import_item *i, json_t *config)
 }
 
 /* ---- the whole ---- */
+
+/* An empty text is none, and "***" stands for a password that this kind of server does not give away. */
+static void drop_empty(struct import *m, struct import_item *i, json_t *config) {
+    const char *key;
+    json_t *v;
+    void *next;
+    json_object_foreach_safe(config, next, key, v) {
+        if (json_is_string(v) && strcmp(json_string_value(v), "***") == 0)
+            import_refuse(m, i, "%.*s itself is not in the dump",
+                          STR_FMT(str_sub(str_of(key), 0, SHOWN_MAX)));
+        if (json_is_string(v) && json_string_length(v) == 0)
+            (void)json_object_del(config, key);
+    }
+}
 
 static void inline_files(struct import *m, struct import_item *i, json_t *config) {
     static const char *const files[] = { "rootCA", "clientCert", "clientKey", "bindPWFile", "bindPWEnv" };
@@ -128,6 +141,7 @@ void import_prepare_connector(struct import *m, struct import_item *i) {
         json_decref(config);
         return;
     }
+    drop_empty(m, i, config);
     inline_files(m, i, config);
     char *whole = json_object_size(config) > 0 ? json_print(config) : NULL;
     check(m, i, type, whole != NULL ? whole : "");

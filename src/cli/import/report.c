@@ -19,6 +19,8 @@ static const char *word(const struct import *m, enum import_outcome outcome) {
     return "?";
 }
 
+static int width(const struct import *m) { return m->o->dry_run ? 16 : 9; }
+
 /* What a dump holds goes to a terminal: no line may end early, nor move the cursor. */
 static void print_line(const struct import *m, struct strbuf *line) {
     for (size_t i = 0; i < line->len; i++) {
@@ -50,8 +52,7 @@ static void add_reason(const struct import_item *i, struct strbuf *line) {
 
 void import_report_item(const struct import *m, const struct import_item *i) {
     AUTO(strbuf_done) struct strbuf line = STRBUF(LINE_MAX_BYTES);
-    strbuf_addf(&line, "%-*s %s %.*s", m->o->dry_run ? 16 : 9, word(m, i->outcome), i->kind_name,
-                STR_FMT(i->name));
+    strbuf_addf(&line, "%-*s %s %.*s", width(m), word(m, i->outcome), i->kind_name, STR_FMT(i->name));
     if (i->who != NULL && i->who[0] != '\0')
         strbuf_addf(&line, " (%s)", i->who);
     add_reason(i, &line);
@@ -69,15 +70,13 @@ void import_report_progress(const struct import *m, size_t done) {
 
 static void report_ignored(const struct import *m) {
     if (m->ignored_rules > 0)
-        (void)fprintf(
-            m->o->report,
-            "left out  Rule, %zu objects: they are made anew of policies, roles, groups and bindings\n",
-            m->ignored_rules);
+        (void)fprintf(m->o->report,
+                      "%-*s Rule, %zu objects: they are made anew of policies, roles, groups and bindings\n",
+                      width(m), word(m, IMPORT_LEFT_OUT), m->ignored_rules);
     if (m->ignored_views > 0)
-        (void)fprintf(
-            m->o->report,
-            "left out  User, Group and Project, %zu objects: views of others, made when asked for\n",
-            m->ignored_views);
+        (void)fprintf(m->o->report,
+                      "%-*s User, Group and Project, %zu objects: views of others, made when asked for\n",
+                      width(m), word(m, IMPORT_LEFT_OUT), m->ignored_views);
 }
 
 static void report_tenants(struct import *m) {
@@ -89,9 +88,9 @@ static void report_tenants(struct import *m) {
             AUTO(strbuf_done) struct strbuf line = STRBUF(LINE_MAX_BYTES);
             strbuf_addf(
                 &line,
-                "note      there is no tenant %s here, neither an IdentityProvider nor in the configuration: "
+                "%-*s there is no tenant %s here, neither an IdentityProvider nor in the configuration: "
                 "nobody can log in to it",
-                e->key);
+                width(m), "note", e->key);
             print_line(m, &line);
         }
     }
@@ -104,9 +103,9 @@ void import_report_summary(struct import *m) {
     if (m->from_dex && strcmp(m->o->tenant, "local") != 0 && n[IMPORT_CREATED] > 0)
         (void)fprintf(
             m->o->report,
-            "note      the sub of dex's own users names dex's connector \"local\"; in tenant %s they get "
+            "%-*s the sub of dex's own users names dex's connector \"local\"; in tenant %s they get "
             "another one (--tenant local keeps it)\n",
-            m->o->tenant);
+            width(m), "note", m->o->tenant);
     (void)fprintf(
         m->o->report, "%s%zu %s, %zu %s, %zu the same, %zu left out, %zu in conflict, %zu not taken\n",
         m->o->dry_run ? "dry run, nothing was written: " : "", n[IMPORT_CREATED], word(m, IMPORT_CREATED),

@@ -372,6 +372,23 @@ static void objects_that_cannot_be_are_told_and_the_others_taken(void **state) {
     rig_assert_silent(r, "hunter2");
 }
 
+/* As servers print it that know of passwords, but do not tell them; or of none. */
+static void directories_without_a_password_are_understood(void **state) {
+    struct rig *r = *state;
+    static const char anonymous[] =
+        "{" V "IdentityProvider, metadata: {name: corp}, spec: {name: n, type: ldap, config: "
+        "'{\"host\":\"h\",\"bindDN\":\"\",\"bindPW\":\"\"}'}}";
+    assert_int_equal(rig_import(r, anonymous), 0);
+    assert_str(rig_text(r, &kind_identity_provider, "corp", "spec.config"), "{\"host\":\"h\"}");
+    assert_int_equal(rig_import(r, anonymous), 0);
+    rig_assert_line(r, "same      IdentityProvider corp");
+    assert_int_equal(
+        rig_import(r, "{" V "IdentityProvider, metadata: {name: two}, spec: {name: n, type: ldap, config: "
+                      "'{\"host\":\"h\",\"bindPW\":\"***\"}'}}"),
+        1);
+    rig_assert_line(r, "not taken IdentityProvider two: bindPW itself is not in the dump");
+}
+
 static void a_tenant_that_nobody_can_log_in_to_is_told(void **state) {
     struct rig *r = *state;
     assert_int_equal(rig_import(r, ann), 0);
@@ -444,6 +461,7 @@ int main(void) {
         TEST(documents_and_lists_of_all_shapes_are_read),
         TEST(a_file_that_is_no_dump_stops_everything),
         TEST(objects_that_cannot_be_are_told_and_the_others_taken),
+        TEST(directories_without_a_password_are_understood),
         TEST(a_tenant_that_nobody_can_log_in_to_is_told),
         TEST(one_login_name_of_two_people_is_told),
         TEST(a_store_that_cannot_be_written_stops_the_work),

@@ -256,17 +256,29 @@ static void the_report_and_what_readers_see_hold_no_secret(void **state) {
 static void what_the_configuration_sets_is_left_to_it(void **state) {
     struct rig *r = *state;
     struct config_static_client clients[] = { { .id = "kubectl" } };
+    const char *named[] = { "admin", "eve" };
     r->config.static_clients = (struct cfg_list) { clients, 1 };
     r->config.auth.init_tenant_type = "tke";
     r->config.auth.init_tenant_id = "default";
     (void)rig_import(r, YAML);
     rig_assert_line(
-        r, "left out  IdentityProvider default: the configuration of this server has the tenant, and "
-           "counts; compare its administrators");
+        r,
+        "left out  IdentityProvider default: the configuration of this server has the tenant, and counts; it "
+        "does not name these administrators: admin");
     rig_assert_line(r,
                     "left out  Client kubectl: the configuration of this server has the client, and counts");
     rig_assert_line(r, "created   LocalIdentity usr-8s7w2v6k (admin)");
     rig_assert_silent(r, "note ");
+    r->config.auth.init_idp_administrators = (struct cfg_strings) { named, 2 };
+    (void)rig_import(r, YAML);
+    rig_assert_line(
+        r, "left out  IdentityProvider default: the configuration of this server has the tenant, and counts");
+    struct config_connector connectors[] = { { .id = "corp", .administrators = { named, 1 } } };
+    r->config.connectors = (struct cfg_list) { connectors, 1 };
+    (void)rig_import(r, YAML);
+    rig_assert_line(r, "left out  IdentityProvider corp: the configuration of this server has the tenant, "
+                       "and counts; it does "
+                       "not name these administrators: ldapadmin");
 }
 
 static void a_run_on_a_copy_leaves_the_original_as_it_is(void **state) {
