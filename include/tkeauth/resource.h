@@ -381,3 +381,5 @@ MUST_CHECK enum err_code resource_api_key(struct arena *a, struct str body, stru
 
 /* Objects as earlier versions stored them (clients and local users in a form of their own) are rewritten. Idempotent; at start. */
 MUST_CHECK enum err_code resource_migrate(const struct resource_env *env, struct err *err);
+/* Every object with its secret, rules aside, into a store that has none: what is tried out there changes nothing here. */
+MUST_CHECK enum err_code resource_copy(struct store *from, struct store *to, struct err *err);

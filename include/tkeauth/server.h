@@ -25,12 +25,20 @@ MUST_CHECK enum err_code server_check_config(const char *config_path, struct err
 struct server_admin;
 struct signing_key;
 struct store;
-/* Problems of the configuration go to stderr. Memory of the configuration comes from `a`, which must outlive the result. */
+struct resource_env;
+/* Problems of the configuration go to stderr. Memory of the configuration comes from `a`, which must outlive the result. Objects as
+ * an earlier version stored them are brought into the present form, unless `read_only`. */
 MUST_CHECK enum err_code server_admin_open(struct arena *a, const char *config_path, bool read_only,
                                            struct server_admin **ret, struct err *err);
+/* The same over a copy in memory of the objects there are (none where there is no database yet): whatever is done to it is forgotten, and
+ * nothing is made or changed on disk. */
+MUST_CHECK enum err_code server_admin_open_copy(struct arena *a, const char *config_path,
+                                                struct server_admin **ret, struct err *err);
 void server_admin_close(struct server_admin *s); /* NULL is fine */
 const struct config *server_admin_config(const struct server_admin *s);
 struct store *server_admin_store(const struct server_admin *s);
+/* For reading and writing objects. */
+const struct resource_env *server_admin_env(const struct server_admin *s);
 /* Newest first; in `a`. */
 MUST_CHECK enum err_code server_admin_keys(const struct server_admin *s, struct arena *a,
                                            struct signing_key **ret, size_t *ret_len, struct err *err);

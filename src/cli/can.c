@@ -1,11 +1,13 @@
 /* tke-auth can: may they, and why. */
+#include "cli/can_store.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "tkeauth/authz.h"
-#include "tkeauth/config.h"
+#include "enforcer/enforcer.h"
 
 #include <stdio.h>
 #include <unistd.h>
+
+DEFINE_AUTO_FREE(enforcer_free, struct enforcer);
 
 enum { CAN_MEMORY_MAX = 256 * 1024 * 1024, NEAR_MAX = 5 };
 
@@ -15,6 +17,7 @@ struct can {
     struct cli_list groups;
     bool explain;
     struct arena *arena;
+    const struct config *loaded; /* NULL: there is none */
 };
 
 /* The configuration as the daemon reads it; without one the files on the command line are enough. */
@@ -36,12 +39,32 @@ static enum err_code read_config(struct can *can, bool is_default, struct authz_
         (void)fputs(strbuf_c(&text), stderr);
         return rc;
     }
+    can->loaded = c;
     if (can->tenant == NULL)
         can->tenant = c->auth.init_tenant_id;
     return authz_options_from_config(can->arena, c, ret, err);
 }
 
-static enum err_code open_authz(struct can *can, bool is_default, struct authz **ret, struct err *err) {
+/* Rules and tenants: of the files, and of the database once there is one. */
+static enum err_code gather(struct can *can, struct authz_options *options, struct enforcer *e,
+                            struct err *err) {
+    AUTO_FREE(store_close) struct store *store = NULL;
+    /* The file first: loading it replaces what was there. */
+    enum err_code rc = options->files.policy != NULL ? authz_enforcer_load(e, options->files.policy, err)
+                                                     : ERR_OK;
+    if (rc != ERR_OK || can->loaded == NULL)
+        return rc;
+    rc = can_store_open(can->loaded, &store, err);
+    if (rc == ERR_OK && store != NULL)
+        rc = can_store_rules(store, e, err);
+    if (rc == ERR_OK && store != NULL)
+        rc = can_store_tenants(store, can->arena, options, err);
+    return rc == ERR_OK ? ERR_OK : err_context(err, "the database");
+}
+
+/* The rules stay in *ret_rules, which must outlive *ret. */
+static enum err_code open_authz(struct can *can, bool is_default, struct enforcer **ret_rules,
+                                struct authz **ret, struct err *err) {
     struct authz_options options;
     enum err_code rc = read_config(can, is_default, &options, err);
     if (rc != ERR_OK)
@@ -55,6 +78,13 @@ static enum err_code open_authz(struct can *can, bool is_default, struct authz *
     if (options.webhook.url != NULL)
         (void)fprintf(stderr, "tke-auth: the external authorizer %s is not asked here\n",
                       options.webhook.url);
+    rc = authz_enforcer_new(options.files.model, random_system(), ret_rules, err);
+    if (rc == ERR_OK)
+        rc = gather(can, &options, *ret_rules, err);
+    if (rc != ERR_OK)
+        return rc;
+    options.enforcer = *ret_rules;
+    options.files.model = options.files.policy = NULL;
     options.webhook = (struct authz_webhook_options) { 0 };
     options.access = (struct authz_access) { 0 };
     options.any_tenant = options.any_tenant || options.tenant_count == 0;
@@ -150,8 +180,9 @@ static void print_answer(const struct can *can, const struct authz_explanation *
 
 static enum err_code ask(struct can *can, bool is_default, const struct cli_words *words, bool *ret_allowed,
                          struct err *err) {
+    AUTO_FREE(enforcer_free) struct enforcer *rules = NULL;
     AUTO_FREE(authz_free) struct authz *z = NULL;
-    enum err_code rc = open_authz(can, is_default, &z, err);
+    enum err_code rc = open_authz(can, is_default, &rules, &z, err);
     if (rc != ERR_OK)
         return rc;
     struct authz_question question;
@@ -191,9 +222,11 @@ int cli_can(int argc, char **argv) {
     };
     const struct cli_usage usage = {
         "tke-auth can USER VERB RESOURCE[/SUBRESOURCE] [NAME] [options]",
-        "May USER do that? Answers as /auth/authz would, from the same files, with exit status 0 for allowed "
-        "and 1 for\n"
-        "not. VERB and RESOURCE are Kubernetes' (get pods/log web-1), a path (get /healthz), or already the "
+        "May USER do that? Answers as /auth/authz would, from the same files and the same database, with "
+        "exit "
+        "status 0 for\n"
+        "allowed and 1 for not. VERB and RESOURCE are Kubernetes' (get pods/log web-1), a path (get "
+        "/healthz), or already the "
         "platform's\n"
         "(createProject 'project:*').",
         options,

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     { "keys", cli_keys, "list the signing keys, or replace them in an emergency" },
     { "ldap", cli_ldap, "show what the directory answers for a user, step by step" },
     { "can", cli_can, "may this user do that, and why" },
+    { "import", cli_import, "take over what TKEStack or dex have: users, policies, keys, clients" },
     { "backup", cli_backup, "copy the database while the daemon runs" },
     { "demo-app", cli_demo_app, "a small relying party: log in, look at the tokens, log out" },
     { "version", cli_version, "print the version" },

@@ -12,6 +12,7 @@ int cli_user(int argc, char **argv);
 int cli_keys(int argc, char **argv);
 int cli_ldap(int argc, char **argv);
 int cli_can(int argc, char **argv);
+int cli_import(int argc, char **argv);
 int cli_backup(int argc, char **argv);
 int cli_demo_app(int argc, char **argv);
 int cli_version(int argc, char **argv);

@@ -3,7 +3,7 @@
 #include "tkeauth/base.h"
 
 enum cli_option_type { CLI_STRING, CLI_LIST, CLI_FLAG };
-enum { CLI_LIST_MAX = 64, CLI_WORDS_MAX = 8 };
+enum { CLI_LIST_MAX = 64, CLI_WORDS_MAX = 64 };
 struct cli_list {
     const char *items[CLI_LIST_MAX];
     size_t len;

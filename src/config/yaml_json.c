@@ -191,8 +191,15 @@ static void load(struct loader *l, yaml_parser_t *parser) {
     }
 }
 
+/* "---" in front of, behind and between documents makes empty ones, which nobody means. */
+static void drop_empty_documents(json_t *documents) {
+    for (size_t i = json_array_size(documents); i-- > 0;)
+        if (json_is_null(json_array_get(documents, i)) && json_array_size(documents) > 1)
+            (void)json_array_remove(documents, i);
+}
+
 enum err_code cfg_yaml_to_json(struct str text, size_t max, bool many, json_t **ret, struct err *err) {
-    enum { BYTES_PER_NODE = 2 };
+    enum { BYTES_PER_NODE = 8 }; /* real objects have twenty; values cost some fifty bytes of memory each */
     yaml_parser_t parser;
     if (text.len > max)
         return err_set(err, ERR_LIMIT, "%zu bytes, %zu are taken", text.len, max);
@@ -206,6 +213,7 @@ enum err_code cfg_yaml_to_json(struct str text, size_t max, bool many, json_t **
     yaml_parser_delete(&parser);
     for (size_t i = 0; i < CFG_DEPTH_MAX; i++)
         free(l.keys[i]);
+    drop_empty_documents(l.documents);
     size_t count = json_array_size(l.documents);
     if (!l.failed && (count == 0 || (count > 1 && !many)))
         l.failed = err_set(err, ERR_INVALID,

@@ -60,8 +60,9 @@ static enum err_code key_of_numbers(const struct numbers *n, EVP_PKEY **ret, str
 
 static enum err_code read_jwk(const json_t *jwk, EVP_PKEY **ret, struct err *err) {
     AUTO(free_numbers) struct numbers n = { { NULL } };
-    struct str alg = json_get_str(jwk, "alg");
-    if (!str_eq(json_get_str(jwk, "kty"), STR("RSA")) || (alg.len > 0 && !str_eq(alg, STR("RS256"))))
+    struct str alg = json_get_str(jwk, "alg"), use = json_get_str(jwk, "use");
+    if (!str_eq(json_get_str(jwk, "kty"), STR("RSA")) || (alg.len > 0 && !str_eq(alg, STR("RS256"))) ||
+        (use.len > 0 && !str_eq(use, STR("sig"))))
         return err_set(err, ERR_INVALID, "only RSA keys for RS256 sign API keys");
     for (size_t i = 0; i < MEMBERS; i++) {
         enum err_code rc = read_number(jwk, members[i].name, &n.bn[i], err);
@@ -86,28 +87,41 @@ enum err_code signer_from_private_jwk(struct str json, struct signer **ret, stru
     return rc;
 }
 
+static enum err_code add_number(const struct signer *s, size_t member, struct strbuf *out, bool *first,
+                                struct err *err) {
+    AUTO(free_bn) BIGNUM *number = NULL;
+    unsigned char bytes[RSA_BITS_MAX / 8];
+    if (EVP_PKEY_get_bn_param(s->key, members[member].param, &number) != 1 ||
+        BN_num_bytes(number) > (int)sizeof bytes)
+        return openssl_error(err, ERR_INVALID, "private key members");
+    int len = BN_bn2bin(number, bytes);
+    json_key(out, first, members[member].name);
+    strbuf_addc(out, '"');
+    base64url_add(out, bytes, (size_t)len);
+    strbuf_addc(out, '"');
+    secret_wipe(bytes, sizeof bytes);
+    return ERR_OK;
+}
+
 enum err_code signer_private_jwk_add(const struct signer *s, struct strbuf *out, struct err *err) {
     bool first = true;
+    size_t start = out->len;
+    enum err_code rc = ERR_OK;
+    if (s->verifier.alg != JWS_RS256)
+        return err_set(err, ERR_INVALID, "only RSA keys sign API keys");
     strbuf_addc(out, '{');
     json_field_str(out, &first, "use", STR("sig"));
     json_field_str(out, &first, "kty", STR("RSA"));
     json_field_str(out, &first, "kid", signer_kid(s));
     json_field_str(out, &first, "alg", STR("RS256"));
-    for (size_t i = 0; i < MEMBERS; i++) {
-        AUTO(free_bn) BIGNUM *number = NULL;
-        unsigned char bytes[RSA_BITS_MAX / 8];
-        if (EVP_PKEY_get_bn_param(s->key, members[i].param, &number) != 1 ||
-            BN_num_bytes(number) > (int)sizeof bytes)
-            return openssl_error(err, ERR_INVALID, "private key members");
-        int len = BN_bn2bin(number, bytes);
-        json_key(out, &first, members[i].name);
-        strbuf_addc(out, '"');
-        base64url_add(out, bytes, (size_t)len);
-        strbuf_addc(out, '"');
-        secret_wipe(bytes, sizeof bytes);
-    }
+    for (size_t i = 0; rc == ERR_OK && i < MEMBERS; i++)
+        rc = add_number(s, i, out, &first, err);
     strbuf_addc(out, '}');
-    return strbuf_check(out, err);
+    if (rc == ERR_OK)
+        rc = strbuf_check(out, err);
+    if (rc != ERR_OK)
+        strbuf_truncate(out, start);
+    return rc;
 }
 
 enum err_code signer_sign_anonymous(const struct signer *s, const char *typ, struct str payload,
