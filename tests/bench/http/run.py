@@ -194,7 +194,6 @@ def beside_watchers(build, results, count, connections, goal):
     watchers = Watchers(build, watched, count, "plain")
     quiet.path = watched.path = "/hop"
     try:
-        watchers.do("connect")
         watchers.do("watch")
         pairs = []
         for i in range(ROUNDS):
