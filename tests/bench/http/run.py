@@ -194,7 +194,6 @@ def beside_watchers(build, results, count, connections, goal):
     watchers = Watchers(build, watched, count, "plain")
     quiet.path = watched.path = "/hop"
     try:
-        watchers.do("connect")
         watchers.do("watch")
         pairs = []
         for i in range(ROUNDS):
@@ -222,7 +221,7 @@ def over_watchers(build, results):
             out.write(key.read())
         of_watchers(build, results, "plain", None, 0.5, 1)
         of_watchers(build, results, "tls", pem, 0.7, 1)
-    beside_watchers(build, results, WATCHERS, 64, 1.3)
+    beside_watchers(build, results, WATCHERS, 64, 1.5)
     beside_watchers(build, results, WATCHERS, 1, 3)
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] > MANY_WATCHERS + 200:
         beside_watchers(build, results, MANY_WATCHERS, 64, 2)

@@ -1,9 +1,9 @@
 /* Many clients that watch. Arguments: port, connections, "plain" or "tls". Does what each line of its standard input says and
  * answers with one line, "ok" and milliseconds:
- *   connect       all of them, and a connection to command the server by
+ *   connect       all of them
  *   ask           an ordinary request on each, all sent, then all answers read
- *   watch         GET /watch on each, one after the other, until its head is there
- *   wake          GET /wake on the commanding one, until each watcher has its event */
+ *   watch         GET /watch on each, one after the other, until its head is there; connects those that are not
+ *   wake          GET /wake on a connection of its own, until each watcher has its event */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -33,7 +33,9 @@ static void die(const char *what) {
     exit(1);
 }
 
-static void open_client(struct client *c, bool tls) {
+static void open_client(struct client *c, bool tls, int epoll_fd) {
+    if (c->fd != 0)
+        return;
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((unsigned short)port) };
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int one = 1;
@@ -41,6 +43,9 @@ static void open_client(struct client *c, bool tls) {
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0)
         die("connect");
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = c } };
+    if (epoll_fd >= 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event) != 0)
+        die("epoll");
     if (!tls)
         return;
     int rc = gnutls_init(&c->session, GNUTLS_CLIENT);
@@ -116,19 +121,16 @@ int main(int argc, char **argv) {
     while (fgets(line, sizeof line, stdin) != NULL) {
         double began = now_ms();
         if (strcmp(line, "connect\n") == 0) {
-            for (size_t i = 0; i <= len; i++)
-                open_client(&clients[i], tls);
-            for (size_t i = 0; i < len; i++) {
-                struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = &clients[i] } };
-                if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, clients[i].fd, &event) != 0)
-                    die("epoll");
-            }
+            for (size_t i = 0; i < len; i++)
+                open_client(&clients[i], tls, epoll_fd);
         } else if (strcmp(line, "wake\n") == 0) {
+            open_client(commander, tls, -1);
             send_all(commander, "GET /wake HTTP/1.1\r\nHost: h\r\n\r\n");
             receive_from_each(clients, len, epoll_fd);
             receive(commander);
         } else if (strcmp(line, "watch\n") == 0) {
             for (size_t i = 0; i < len; i++) {
+                open_client(&clients[i], tls, epoll_fd);
                 send_all(&clients[i], "GET /watch HTTP/1.1\r\nHost: h\r\n\r\n");
                 receive(&clients[i]);
             }
