@@ -215,14 +215,17 @@ enum err_code signing_keys_load(const struct signing_keys *k, struct keyset **re
     return rc;
 }
 
+/* New ones first: at no moment is there nothing to sign with. */
 enum err_code signing_keys_replace(const struct signing_keys *k, struct err *err) {
     AUTO_FREE(arena_free) struct arena *a = arena_new(KEYS_MEMORY_MAX);
     struct listing l;
-    bool changed = false;
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "signing keys");
     enum err_code rc = list_keys(k, a, &l, err);
+    int64_t now = clock_now_s(k->clock);
+    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(algorithms); i++)
+        rc = create_key(k, algorithms[i], now, err);
     for (size_t i = 0; rc == ERR_OK && i < l.len; i++)
         rc = remove_key(k, &l.keys[i], err);
-    return rc == ERR_OK ? signing_keys_rotate(k, &changed, err) : rc;
+    return rc;
 }
