@@ -1,5 +1,5 @@
-/* Many clients that watch. Arguments: port, connections, "plain" or "tls". Does what each line of its standard input says and
- * answers with one line, "ok" and milliseconds:
+/* Many clients that watch. Arguments: port, connections, "plain" or "tls", and files with other requests than those below for ask, watch and
+ * wake. Does what each line of its standard input says and answers with one line, "ok" and milliseconds:
  *   connect       all of them
  *   ask           an ordinary request on each, all sent, then all answers read
  *   watch         GET /watch on each, one after the other, until its head is there; connects those that are not
@@ -97,6 +97,19 @@ static void receive_from_each(struct client *clients, size_t len, int epoll_fd) 
     }
 }
 
+static const char *requests[] = { "GET /static HTTP/1.1\r\nHost: h\r\n\r\n", "GET /watch HTTP/1.1\r\nHost: h\r\n\r\n",
+                                   "GET /wake HTTP/1.1\r\nHost: h\r\n\r\n" };
+enum { ASK, WATCH, WAKE, REQUESTS };
+
+static char *read_file(const char *path) {
+    char *text = calloc(1, 65536);
+    FILE *f = fopen(path, "re");
+    if (text == NULL || f == NULL || fread(text, 1, 65535, f) == 0)
+        die(path);
+    (void)fclose(f);
+    return text;
+}
+
 static double now_ms(void) {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
@@ -104,8 +117,10 @@ static double now_ms(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4)
+    if (argc != 4 && argc != 4 + REQUESTS)
         return 2;
+    for (int i = 4; i < argc; i++)
+        requests[i - 4] = read_file(argv[i]);
     port = (unsigned)strtoul(argv[1], NULL, 10);
     size_t len = strtoul(argv[2], NULL, 10);
     bool tls = strcmp(argv[3], "tls") == 0;
@@ -125,18 +140,18 @@ int main(int argc, char **argv) {
                 open_client(&clients[i], tls, epoll_fd);
         } else if (strcmp(line, "wake\n") == 0) {
             open_client(commander, tls, -1);
-            send_all(commander, "GET /wake HTTP/1.1\r\nHost: h\r\n\r\n");
+            send_all(commander, requests[WAKE]);
             receive_from_each(clients, len, epoll_fd);
             receive(commander);
         } else if (strcmp(line, "watch\n") == 0) {
             for (size_t i = 0; i < len; i++) {
                 open_client(&clients[i], tls, epoll_fd);
-                send_all(&clients[i], "GET /watch HTTP/1.1\r\nHost: h\r\n\r\n");
+                send_all(&clients[i], requests[WATCH]);
                 receive(&clients[i]);
             }
         } else {
             for (size_t i = 0; i < len; i++)
-                send_all(&clients[i], "GET /static HTTP/1.1\r\nHost: h\r\n\r\n");
+                send_all(&clients[i], requests[ASK]);
             receive_from_each(clients, len, epoll_fd);
         }
         (void)printf("ok %.3f\n", now_ms() - began);
