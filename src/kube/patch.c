@@ -4,7 +4,8 @@
 #include "kube/pointer.h"
 #include "kube/value.h"
 
-/* How much all operations together may look at or move about, in values: what takes longer is no honest patch. */
+/* How much all operations together may look at or move about, in values: what takes longer is no honest
+ * patch. */
 enum { WORK_MAX = 32 * 1024 * 1024, SHIFTED_PER_WORK = 8, DETAIL_PATH_MAX = 120 };
 
 enum op_name { OP_ADD, OP_REMOVE, OP_REPLACE, OP_MOVE, OP_COPY, OP_TEST };
@@ -183,7 +184,8 @@ static enum err_code put(struct run *run, const struct pointer *path, json_t *va
     return ERR_OK;
 }
 
-/* Takes what `path`, not empty, leads to out of the document; the caller owns *ret. Its weight stays counted. */
+/* Takes what `path`, not empty, leads to out of the document; the caller owns *ret. Its weight stays
+ * counted. */
 static enum err_code take(struct run *run, const struct pointer *path, json_t **ret, struct err *err) {
     json_t *parent;
     enum err_code rc = find_parent(run, path, &parent, err);
@@ -325,7 +327,8 @@ static enum err_code locate(const json_t *op, size_t i, struct err *err) {
     return err_context(err, "operation %zu (%.*s, \"%.*s\")", i, STR_FMT(name), STR_FMT(path));
 }
 
-/* All operations are read before the first is applied: a malformed patch is refused as such, whatever the document is. */
+/* All operations are read before the first is applied: a malformed patch is refused as such, whatever the
+ * document is. */
 static enum err_code each_operation(struct arena *a, const json_t *patch, struct run *run, struct err *err) {
     for (size_t i = 0; i < json_array_size(patch); i++) {
         const json_t *item = json_array_get(patch, i);

@@ -8,7 +8,8 @@ struct pointer {
     size_t len;
 };
 
-/* ERR_INVALID: no '/' in front, or '~' before something else than 0 and 1; ERR_LIMIT: too many tokens. Tokens live in `text` and `a`. */
+/* ERR_INVALID: no '/' in front, or '~' before something else than 0 and 1; ERR_LIMIT: too many tokens. Tokens
+ * live in `text` and `a`. */
 MUST_CHECK enum err_code pointer_parse(struct arena *a, struct str text, struct pointer *ret,
                                        struct err *err);
 /* What the first `len` tokens lead to; NULL: nothing. "-", the place behind a list, is nothing. */

@@ -1,4 +1,5 @@
-/* Label and field selectors: what ?labelSelector= and ?fieldSelector= ask for. Immutable once parsed, in the caller's arena.
+/* Label and field selectors: what ?labelSelector= and ?fieldSelector= ask for. Immutable once parsed, in the
+ * caller's arena.
  *
  * Details of errors are in Kubernetes' words and may be shown; they quote what was asked for. */
 #pragma once
@@ -37,17 +38,20 @@ MUST_CHECK enum err_code label_selector_parse(struct arena *a, struct str text, 
 /* `labels`: an object of strings; NULL or anything else: no labels. */
 bool label_selector_matches(const struct selector *s, const json_t *labels);
 
-/* "spec.tenantID=default,metadata.name!=x"; in values "\\", "\," and "\=" stand for what follows the backslash. ERR_INVALID, ERR_LIMIT. */
+/* "spec.tenantID=default,metadata.name!=x"; in values "\\", "\," and "\=" stand for what follows the
+ * backslash. ERR_INVALID, ERR_LIMIT. */
 MUST_CHECK enum err_code field_selector_parse(struct arena *a, struct str text, struct selector *ret,
                                               struct err *err);
-/* Looks the paths up in the object: dots separate members. Absent is "", booleans are "true" and "false", numbers integers. */
+/* Looks the paths up in the object: dots separate members. Absent is "", booleans are "true" and "false",
+ * numbers integers. */
 bool field_selector_matches(const struct selector *s, const json_t *object);
 /* ERR_INVALID "field label not supported: ..." unless every path is one of `paths`, NULL-terminated. */
 MUST_CHECK enum err_code field_selector_check(const struct selector *s, const char *const *paths,
                                               struct err *err);
-/* Sorts the terms into those whose path is one of `names` (NULL-terminated: what callers take for themselves, like "keyword") and the
- * rest, both in order. False: out of memory. */
+/* Sorts the terms into those whose path is one of `names` (NULL-terminated: what callers take for themselves,
+ * like "keyword") and the rest, both in order. False: out of memory. */
 bool field_selector_split(struct arena *a, const struct selector *s, const char *const *names,
                           struct selector *ret_named, struct selector *ret_rest) MUST_CHECK;
-/* The value that `path` must have, if exactly one term says so: what an index can find. Other terms may still exclude it. */
+/* The value that `path` must have, if exactly one term says so: what an index can find. Other terms may still
+ * exclude it. */
 bool field_selector_requires(const struct selector *s, struct str path, struct str *ret_value);

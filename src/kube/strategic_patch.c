@@ -136,7 +136,8 @@ static enum err_code merge_objects(json_t *list, const json_t *patch, const stru
     return ERR_OK;
 }
 
-/* A list that does not merge takes the patch's place; of the directives only "replace" makes sense in it, and says what happens anyhow. */
+/* A list that does not merge takes the patch's place; of the directives only "replace" makes sense in it, and
+ * says what happens anyhow. */
 static enum err_code replace_list(json_t *object, struct str name, const json_t *patch, struct err *err) {
     json_auto_t *list = json_array();
     for (size_t i = 0; list != NULL && i < json_array_size(patch); i++) {
@@ -310,6 +311,9 @@ static enum err_code merge_member(json_t *object, struct str name, const json_t 
     if (json_is_array(value))
         return merge_list(object, name, value, &type, err);
     if (json_is_object(value)) {
+        bool deletes = str_eq(json_get_str(value, directive), STR("delete"));
+        if (deletes && json_object_getn(object, name.ptr, name.len) == NULL)
+            return ERR_OK; /* nothing is made only to be emptied */
         json_t *child = member_of_sort(object, name, JSON_OBJECT);
         return child != NULL ? merge_object(child, value, &type, err) : no_memory(err);
     }
@@ -317,7 +321,8 @@ static enum err_code merge_member(json_t *object, struct str name, const json_t 
                                                                                         : no_memory(err);
 }
 
-/* Runs `apply` on each member of the patch whose name begins with `prefix`, as a directive about the member named behind it. */
+/* Runs `apply` on each member of the patch whose name begins with `prefix`, as a directive about the member
+ * named behind it. */
 static enum err_code each_directive(json_t *object, const json_t *patch, const struct type *parent,
                                     struct str prefix,
                                     enum err_code (*apply)(json_t *, struct str, const json_t *,
@@ -344,13 +349,13 @@ static enum err_code merge_members(json_t *object, const json_t *patch, const st
     size_t len;
     json_t *value;
     enum err_code rc = apply_retain_keys(object, patch, err);
-    if (rc == ERR_OK)
-        rc = each_directive(object, patch, type, DELETE_FROM, delete_from, err);
     json_object_keylen_foreach(json_iterable(patch), key, len, value) {
         struct str name = { key, len };
         if (rc == ERR_OK && !is_directive(name))
             rc = merge_member(object, name, value, type, err);
     }
+    if (rc == ERR_OK) /* after the members: what is added and deleted is deleted, as in Kubernetes */
+        rc = each_directive(object, patch, type, DELETE_FROM, delete_from, err);
     if (rc == ERR_OK)
         rc = each_directive(object, patch, type, ELEMENT_ORDER, set_order, err);
     return rc;

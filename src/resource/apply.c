@@ -55,8 +55,8 @@ static const struct fieldset *owned_by_others(const struct apply *p, const struc
     return all;
 }
 
-/* What others may not own for the apply to go through: what the configuration changes, or empties, so that it is left out. (What is left of
- * others' fields once the manager's own are gone is no change of theirs.) */
+/* What others may not own for the apply to go through: what the configuration changes, or empties, so that it
+ * is left out. (What is left of others' fields once the manager's own are gone is no change of theirs.) */
 static const struct fieldset *contested(const struct apply *p) {
     const struct field_changes c = fields_compare(p->arena, p->request->tables, p->request->live, p->object);
     const struct fieldset *changed = fieldset_union(p->arena, c.added, c.modified);
@@ -157,7 +157,8 @@ static enum err_code merge(struct apply *p, const struct managed_entry *mine, st
         rc = apply_prune(p->arena, r->tables, p->object, mine->set, keep, err);
     if (rc != ERR_OK)
         return rc;
-    /* What the configuration did not name and has another value now has been emptied by it, and goes like what pruning empties. */
+    /* What the configuration did not name and has another value now has been emptied by it, and goes like
+     * what pruning empties. */
     const struct field_changes c = fields_compare(p->arena, r->tables, r->live, p->object);
     const struct fieldset *emptied = fieldset_difference(p->arena, c.modified, p->wanted);
     return apply_prune(p->arena, r->tables, p->object, emptied, keep, err);

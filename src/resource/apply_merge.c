@@ -41,7 +41,8 @@ static enum err_code append_item(struct merger *m, const struct place *p, json_t
     return keyed ? merge_object(m, &place, json_array_get(out, json_array_size(out) - 1), item) : ERR_OK;
 }
 
-/* Items keep their order; new ones go to the end, in the order of the configuration. `live`: the parts of `out`. */
+/* Items keep their order; new ones go to the end, in the order of the configuration. `live`: the parts of
+ * `out`. */
 static enum err_code merge_list(struct merger *m, const struct place *p, json_t *out,
                                 const struct child *live, size_t live_len, const json_t *applied) {
     struct child *items;
@@ -90,7 +91,8 @@ static enum err_code merge_object_member(struct merger *m, const struct place *p
     return json_object_setn_new(out, name.ptr, name.len, STEAL(fresh)) == 0 ? ERR_OK : no_memory(m->err);
 }
 
-/* A list whose items are owned one by one. `live`: the parts of the list that is there; without any a new one is made. */
+/* A list whose items are owned one by one. `live`: the parts of the list that is there; without any a new one
+ * is made. */
 static enum err_code merge_list_member(struct merger *m, const struct place *p, json_t *out, struct str name,
                                        const struct child *live, size_t live_len, const json_t *value) {
     if (live_len == 0 && json_object_setn_new(out, name.ptr, name.len, json_array()) != 0)
@@ -156,7 +158,8 @@ static bool prune_part(struct arena *a, const struct child *part, const struct f
     size_t len;
     bool kept = keep != NULL && keep->self;
     json_t *value = json_iterable(part->value);
-    /* Without an owner an item goes, whatever others own in it (as in Kubernetes): what is left would make no sense. */
+    /* Without an owner an item goes, whatever others own in it (as in Kubernetes): what is left would make no
+     * sense. */
     if (part->place.type == PLACE_ITEM && last->self && !kept)
         return true;
     if (!place_children(a, &part->place, value, &parts, &len))

@@ -1,7 +1,8 @@
-/* Which parts of an object can be owned, as its tables of fields say: objects and string maps member by member unless `atomic`, lists
- * item by item if they are sets or have a key, everything else as a whole. Not owned at all: what makes the object what it is (apiVersion,
- * kind, and of the metadata name, namespace, uid, resourceVersion, creationTimestamp, generation, deletionTimestamp, selfLink and managedFields
- * itself), what is write-only, and what the tables do not know. */
+/* Which parts of an object can be owned, as its tables of fields say: objects and string maps member by
+ * member unless `atomic`, lists item by item if they are sets or have a key, everything else as a whole. Not
+ * owned at all: what makes the object what it is (apiVersion, kind, and of the metadata name, namespace, uid,
+ * resourceVersion, creationTimestamp, generation, deletionTimestamp, selfLink and managedFields itself), what
+ * is write-only, and what the tables do not know. */
 #pragma once
 #include "resource/fieldset.h"
 #include "resource/stored_value.h"
@@ -36,14 +37,16 @@ bool place_is_identity(const struct place *p, struct str member);
 bool place_member(const struct place *p, struct str name, struct place *ret);
 struct place place_item(const struct place *list);
 
-/* The parts of a value that are owned one by one, in order. False: it is owned as a whole: its shape is SHAPE_LEAF, it is empty, or it is
- * not what the tables want (a list whose items lack their key, or have one twice). */
+/* The parts of a value that are owned one by one, in order. False: it is owned as a whole: its shape is
+ * SHAPE_LEAF, it is empty, or it is not what the tables want (a list whose items lack their key, or have one
+ * twice). */
 bool place_children(struct arena *a, const struct place *p, const json_t *value, struct child **ret,
                     size_t *ret_len);
 
 /* Every path of the object. NULL: none, or out of memory (as all functions that make sets). */
 const struct fieldset *fields_all(struct arena *a, const struct field_tables *t, const json_t *object);
-/* Those that an applied configuration owns: leaves, and the items of lists with a key; not the objects on the way. */
+/* Those that an applied configuration owns: leaves, and the items of lists with a key; not the objects on the
+ * way. */
 const struct fieldset *fields_applied(struct arena *a, const struct field_tables *t, const json_t *object);
 
 struct field_changes {

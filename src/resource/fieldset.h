@@ -1,7 +1,8 @@
 /* Sets of field paths: what a manager owns of an object, in memory and as Kubernetes writes it (FieldsV1).
  *
- * Sets are trees in an arena, immutable, and share parts. NULL is the empty set. Functions that make sets also return NULL when memory is
- * out, and the arena has then failed: make freely, and check arena_failed() once, before the result is believed. */
+ * Sets are trees in an arena, immutable, and share parts. NULL is the empty set. Functions that make sets
+ * also return NULL when memory is out, and the arena has then failed: make freely, and check arena_failed()
+ * once, before the result is believed. */
 #pragma once
 #include "tkeauth/base.h"
 
@@ -33,17 +34,20 @@ struct fieldset {
 struct str element_text(struct arena *a, const json_t *value);
 int element_cmp(const struct field_element *x, const struct field_element *y);
 
-/* From FieldsV1. ERR_INVALID: it is none; ERR_LIMIT: too deep or too large. A "." at the top, which says nothing, is ignored. */
+/* From FieldsV1. ERR_INVALID: it is none; ERR_LIMIT: too deep or too large. A "." at the top, which says
+ * nothing, is ignored. */
 MUST_CHECK enum err_code fieldset_parse(struct arena *a, const json_t *fields, const struct fieldset **ret,
                                         struct err *err);
 /* As FieldsV1, sorted. Caller owns it; NULL: out of memory. */
 json_t *fieldset_print(const struct fieldset *s) MUST_CHECK;
-/* Each member as text, ".metadata.labels.app" or ".metadata.ownerReferences[uid="x"].kind", in order; NULL: empty, or out of memory. */
+/* Each member as text, ".metadata.labels.app" or ".metadata.ownerReferences[uid="x"].kind", in order; NULL:
+ * empty, or out of memory. */
 const struct str *fieldset_paths(struct arena *a, const struct fieldset *s, size_t *ret_len);
 
 /* The set whose only member is the empty path: what every leaf of the tree is. */
 const struct fieldset *fieldset_leaf(void);
-/* `children` sorted by element_cmp, each once; those with an empty set are left out. Kept, not copied, and written to. */
+/* `children` sorted by element_cmp, each once; those with an empty set are left out. Kept, not copied, and
+ * written to. */
 const struct fieldset *fieldset_make(struct arena *a, bool self, struct fieldset_child *children, size_t len);
 const struct fieldset *fieldset_union(struct arena *a, const struct fieldset *x, const struct fieldset *y);
 /* Members of `x` that are none of `y`. */

@@ -48,7 +48,8 @@ static bool is_index(struct str s) {
            parse_u64(s, 0, INT32_MAX, &n, &ignored) == ERR_OK;
 }
 
-/* json_parse does not tell a text that is wrong from a moment without memory, in which nobody may lose what he owns. */
+/* json_parse does not tell a text that is wrong from a moment without memory, in which nobody may lose what
+ * he owns. */
 static bool is_malformed(struct str text) {
     json_error_t problem;
     json_auto_t *value = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);

@@ -16,14 +16,16 @@ struct managed_by {
     int64_t now_s;
 };
 
-/* The managedFields of `object`, which is about to take the place of `old` (NULL: it is created) by an update or a patch. What was changed
- * or added belongs to `by`'s entry and to no other any more; what is gone is nobody's; the time of `by`'s entry changes when it gained,
- * changed or removed something of its own. Who owned what before is what `object` says, so that clients may edit it ([{}] resets it); if it says
- * nothing, or by way of a subresource, it is what `old` says; broken entries count as none. Neither object is changed. Caller owns *ret,
- * a list, perhaps empty. */
+/* The managedFields of `object`, which is about to take the place of `old` (NULL: it is created) by an update
+ * or a patch. What was changed or added belongs to `by`'s entry and to no other any more; what is gone is
+ * nobody's; the time of `by`'s entry changes when it gained, changed or removed something of its own. Who
+ * owned what before is what `object` says, so that clients may edit it ([{}] resets it); if it says nothing,
+ * or by way of a subresource, it is what `old` says; broken entries count as none. Neither object is changed.
+ * Caller owns *ret, a list, perhaps empty. */
 MUST_CHECK enum err_code managed_update(const struct field_tables *t, const json_t *old, const json_t *object,
                                         const struct managed_by *by, json_t **ret, struct err *err);
-/* Puts the list into the object's metadata; an empty one takes the member away. The reference is taken over in any case. */
+/* Puts the list into the object's metadata; an empty one takes the member away. The reference is taken over
+ * in any case. */
 MUST_CHECK enum err_code managed_set_take(json_t *object, json_t *managed, struct err *err);
 
 /* ---- entries, for what applies configurations ---- */

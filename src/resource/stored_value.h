@@ -7,7 +7,8 @@ static inline json_t *json_iterable(const json_t *value) { return (json_t *)(uin
 
 /* What is stored as if nothing had been given: NULL, null, "", false, 0, [] and {}. */
 bool stored_is_empty(const json_t *value);
-/* True if both come to the same once they are stored as a field like `f` (NULL: nothing is known, so they must be equal). NULL: absent. */
+/* True if both come to the same once they are stored as a field like `f` (NULL: nothing is known, so they
+ * must be equal). NULL: absent. */
 bool stored_same(const struct field *f, const json_t *a, const json_t *b);
 /* The field of that name, or of that alias; NULL: none. */
 const struct field *field_named(const struct field *fields, struct str name);

@@ -1,4 +1,5 @@
-/* A document and a JSON patch: both stay as they are, and what comes out is of a size and depth that can be stored and read. */
+/* A document and a JSON patch: both stay as they are, and what comes out is of a size and depth that can be
+ * stored and read. */
 #include "kube/patch.h"
 #include "two.h"
 

@@ -1,4 +1,5 @@
-/* What is taken as a label selector has keys and values that labels can have, and none contradicts itself about them. */
+/* What is taken as a label selector has keys and values that labels can have, and none contradicts itself
+ * about them. */
 #include "tkeauth/resource.h"
 #include "kube/selector.h"
 

@@ -1,5 +1,5 @@
-/* JSON made of an input's bytes: names that the tables know, and values that may or may not be what they want. Reaches what mutated
- * text hardly ever does. */
+/* JSON made of an input's bytes: names that the tables know, and values that may or may not be what they
+ * want. Reaches what mutated text hardly ever does. */
 #pragma once
 #include "tkeauth/base.h"
 

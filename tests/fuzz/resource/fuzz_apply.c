@@ -1,5 +1,6 @@
-/* A live object and a configuration, one a line, or of what the bytes choose. Whatever they are: the object that comes out has every field it is said to own, a second
- * apply of the same changes nothing, and both inputs stay as they are. */
+/* A live object and a configuration, one a line, or of what the bytes choose. Whatever they are: the object
+ * that comes out has every field it is said to own, a second apply of the same changes nothing, and both
+ * inputs stay as they are. */
 #include "../../unit/resource/tables.h"
 #include "../kube/two.h"
 #include "choose.h"

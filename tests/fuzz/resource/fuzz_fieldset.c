@@ -1,4 +1,5 @@
-/* A set that is taken, written and read again, is the same set; and the laws of sets hold for it and a part of it. */
+/* A set that is taken, written and read again, is the same set; and the laws of sets hold for it and a part
+ * of it. */
 #include "resource/fieldset.h"
 
 #include <assert.h>

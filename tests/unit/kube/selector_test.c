@@ -242,8 +242,7 @@ static void selectors_have_limits(void **state) {
     (void)state;
     AUTO_FREE(arena_free) struct arena *a = arena_new(ARENA_MAX);
     AUTO(strbuf_done)
-    struct strbuf terms = STRBUF(ARENA_MAX),
-                  values = STRBUF(ARENA_MAX), bytes = STRBUF(ARENA_MAX);
+    struct strbuf terms = STRBUF(ARENA_MAX), values = STRBUF(ARENA_MAX), bytes = STRBUF(ARENA_MAX);
     struct err err = { 0 };
     struct selector s;
     for (int i = 0; i < SELECTOR_TERMS_MAX; i++)

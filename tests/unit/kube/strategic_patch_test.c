@@ -83,6 +83,9 @@ static void finalizers_and_owners_merge(void **state) {
         { "{'metadata':{'finalizers':['a','b','c']}}",
           "{'metadata':{'$deleteFromPrimitiveList/finalizers':['a','x'],'finalizers':['d']}}",
           "{'metadata':{'finalizers':['b','c','d']}}" },
+        { "{'metadata':{'finalizers':['a']}}",
+          "{'metadata':{'$deleteFromPrimitiveList/finalizers':['a','b'],'finalizers':['b','c']}}",
+          "{'metadata':{'finalizers':['c']}}" },
         { "{'metadata':{'ownerReferences':[{'uid':'1','kind':'A'},{'uid':'2','kind':'B'}]}}",
           "{'metadata':{'ownerReferences':[{'uid':'2','kind':'C'},{'uid':'3','kind':'D','x':null}]}}",
           "{'metadata':{'ownerReferences':[{'uid':'1','kind':'A'},{'uid':'2','kind':'C'},{'uid':'3','kind':'"
@@ -99,6 +102,7 @@ static void directives_are_understood(void **state) {
     static const struct strategic_case cases[] = {
         { "{'Spec':{'a':1,'b':2}}", "{'Spec':{'$patch':'replace','c':3}}", "{'Spec':{'c':3}}" },
         { "{'Spec':{'a':1,'b':2}}", "{'Spec':{'$patch':'delete'}}", "{'Spec':{}}" },
+        { "{'Spec':{'a':1}}", "{'Spec':{'b':{'$patch':'delete'}}}", "{'Spec':{'a':1}}" },
         { "{'Spec':{'a':1,'b':2}}", "{'Spec':{'$patch':'merge','c':3}}", "{'Spec':{'a':1,'b':2,'c':3}}" },
         { "{'a':1}", "{'$patch':'replace','b':{'$patch':'merge','c':1}}", "{'b':{'c':1}}" },
         { "{'Spec':{'a':1,'b':2,'c':3}}", "{'Spec':{'$retainKeys':['a','d'],'d':4}}",

@@ -407,6 +407,49 @@ static void a_list_that_is_none_is_replaced(void **state) {
     assert_object(w, "{'metadata':{'ownerReferences':[{'uid':'1'}],'finalizers':['x','x']}}");
 }
 
+static void an_item_that_stays_keeps_its_key(void **state) {
+    struct world *w = *state;
+    w->object = json_quoted(
+        "{'metadata':{'ownerReferences':[{'uid':'1','kind':'K'}],'managedFields':["
+        "{'manager':'a','operation':'Apply','apiVersion':'v1','fieldsType':'FieldsV1','fieldsV1':{'f:"
+        "metadata':"
+        "{'f:ownerReferences':{'k:{\\'uid\\':\\'1\\'}':{'.':{},'f:kind':{},'f:uid':{}}}}}},"
+        "{'manager':'u','operation':'Update','apiVersion':'v1','fieldsType':'FieldsV1','fieldsV1':{'f:"
+        "metadata':"
+        "{'f:ownerReferences':{'k:{\\'uid\\':\\'1\\'}':{'.':{}}}}}}]}}");
+    apply_ok(w, "a", "{}");
+    assert_object(w, "{'metadata':{'ownerReferences':[{'uid':'1'}]}}");
+}
+
+/* ---- what is left out when empty ---- */
+static void nothing_is_made_for_what_is_left_out(void **state) {
+    struct world *w = *state;
+    apply_ok(w, "a",
+             "{'metadata':{'labels':{},'ownerReferences':[{'uid':'1','controller':false}]},'Spec':{'"
+             "description':''}}");
+    assert_object(w, "{'metadata':{'ownerReferences':[{'uid':'1'}]}}");
+    assert_owns(w, "Apply", "a",
+                "{'f:metadata':{'f:ownerReferences':{'k:{\\'uid\\':\\'1\\'}':{'.':{},'f:uid':{}}}}}");
+}
+
+static void what_an_apply_empties_goes_unless_it_is_somebodys(void **state) {
+    struct world *w = *state;
+    w->object = json_quoted("{'metadata':{'name':'p'},'Spec':{'description':'x'}}");
+    update(w, "u", "{'metadata':{'name':'p'},'Spec':{'description':'y'}}"); /* the Spec itself is nobody's */
+    assert_int_equal(apply_as(w, "a", true, "{'Spec':{'description':''}}"), ERR_OK);
+    assert_object(w, "{'metadata':{'name':'p'}}");
+    update(w, "u", "{'metadata':{'name':'p'},'Spec':{'description':'y'}}");
+    assert_int_equal(apply_as(w, "a", true, "{'Spec':{'description':''}}"), ERR_OK);
+    assert_object(w, "{'metadata':{'name':'p'},'Spec':{}}");
+}
+
+static void bookkeeping_does_not_begin_for_nothing(void **state) {
+    struct world *w = *state;
+    w->object = json_quoted("{'metadata':{'name':'p'},'Spec':{'number':1}}");
+    apply_ok(w, "a", "{'Spec':{'description':''}}");
+    assert_json(w->object, "{'metadata':{'name':'p'},'Spec':{'number':1}}", "object");
+}
+
 static void the_objects_identity_is_not_applied(void **state) {
     struct world *w = *state;
     update(w, "u",
@@ -545,6 +588,10 @@ int main(void) {
         TEST(atomic_lists_and_maps_are_owned_as_a_whole),
         TEST(nothing_put_into_a_map_leaves_others_members),
         TEST(a_list_that_is_none_is_replaced),
+        TEST(an_item_that_stays_keeps_its_key),
+        TEST(nothing_is_made_for_what_is_left_out),
+        TEST(what_an_apply_empties_goes_unless_it_is_somebodys),
+        TEST(bookkeeping_does_not_begin_for_nothing),
         TEST(the_objects_identity_is_not_applied),
         TEST(what_is_write_only_or_unknown_is_handed_on_but_not_owned),
         TEST(a_configuration_that_is_none_is_refused),

@@ -109,6 +109,8 @@ static void changes_are_found(void **state) {
         /* what is left of an emptied list is a leaf with another value */
         { "{'metadata':{'finalizers':['a']}}", "{'metadata':{'finalizers':[]}}", "{}",
           "{'f:metadata':{'f:finalizers':{}}}", "{'f:metadata':{'f:finalizers':{'v:\\'a\\'':{}}}}" },
+        { "{'Spec':{'statement':{'actions':[]}}}", "{'Spec':{'statement':{}}}", "{}",
+          "{'f:Spec':{'f:statement':{}}}", "{'f:Spec':{'f:statement':{'f:actions':{}}}}" },
         { "{'metadata':{'finalizers':null}}", "{'metadata':{'finalizers':['a']}}",
           "{'f:metadata':{'f:finalizers':{'v:\\'a\\'':{}}}}", "{}", "{}" },
         { "{'metadata':{'finalizers':['a']}}", "{'metadata':{}}", "{}", "{}",
