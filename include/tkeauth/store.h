@@ -62,13 +62,14 @@ struct store_index {
 enum { STORE_EXPECT_ABSENT = 0, STORE_EXPECT_ANY = -1 };
 struct store_write {
     struct str kind, name, body;
-    struct str secret; /* STR_NULL: stays as it is; an empty one with a pointer: none */
+    struct str secret;                 /* STR_NULL: stays as it is; an empty one with a pointer: none */
     const struct store_index *indexes; /* all of them: those of the last write are forgotten */
     size_t index_count;
-    int64_t expected; /* STORE_EXPECT_ABSENT: must not exist; STORE_EXPECT_ANY: created or replaced; else the revision that
-                       * must be there */
-    bool unrecorded;  /* no history is kept and nobody is told: for internal kinds that hold secrets in their body. Such a
-                       * body is not told later either: a recorded write that follows is a creation, a deletion has none */
+    /* STORE_EXPECT_ABSENT: must not exist; STORE_EXPECT_ANY: created or replaced; else the revision that must be there. */
+    int64_t expected;
+    /* No history is kept and nobody is told: for internal kinds that hold secrets in their body. Such a body is not told later
+     * either: a recorded write that follows is a creation, a recorded deletion has no body. */
+    bool unrecorded;
 };
 
 /* ---- one object at a time: transactions of one ---- */
@@ -99,7 +100,8 @@ struct store_query {
     int64_t at_revision; /* 0: now; else as it was at that revision */
     store_each_fn *each;
     void *ctx;
-    bool with_secret; /* for those who check or migrate secrets, never for what leaves the daemon; only with at_revision 0 */
+    /* For those who check or migrate secrets, never for what leaves the daemon; only with at_revision 0. */
+    bool with_secret;
 };
 /* Calls `each` in name order (bytes) on one consistent state; the slices are valid during the call; an error from `each` ends the
  * list and is returned. `each` may call the store. `*ret_revision` (may be NULL): the store's revision of the listed state:
@@ -150,11 +152,10 @@ MUST_CHECK enum err_code store_tx_set_owned(struct store_tx *tx, struct str kind
                                             struct err *err);
 /* (owner, name) pairs of a kind in that order, from after `owner`, `name` (STR_NULL: the start), at most `limit` (0: all); for
  * checks and tests. */
-MUST_CHECK enum err_code store_owned_list(struct store *s, struct str kind, struct str owner, struct str name,
-                                          size_t limit,
-                                          enum err_code (*each)(void *ctx, struct str owner, struct str name,
-                                                                struct err *err),
-                                          void *ctx, struct err *err);
+MUST_CHECK enum err_code
+store_owned_list(struct store *s, struct str kind, struct str owner, struct str name, size_t limit,
+                 enum err_code (*each)(void *ctx, struct str owner, struct str name, struct err *err),
+                 void *ctx, struct err *err);
 
 /* ---- history: what changed, in the order of revisions ---- */
 enum store_change_type { STORE_CREATED, STORE_UPDATED, STORE_DELETED };
@@ -162,10 +163,10 @@ struct store_change {
     int64_t revision; /* of a deletion, too */
     enum store_change_type type;
     struct str kind, name;
-    struct str body; /* as written; of a deletion: the last one */
-    struct str prev; /* the body before (of a deletion: `body`); STR_NULL: there was none */
+    struct str body;       /* as written; of a deletion: the last one */
+    struct str prev;       /* the body before (of a deletion: `body`); STR_NULL: there was none */
     int64_t prev_revision; /* 0: there was none */
-    int64_t at; /* seconds since 1970 */
+    int64_t at;            /* seconds since 1970 */
 };
 /* Changes after revision `after`, of `kind` (STR_NULL: all recorded ones), at most `limit` (at least 1). `*ret_upto`: everything up to there has
  * been seen (the store's revision when fewer than `limit` were found). ERR_EXPIRED: some of them are not kept any more.

@@ -17,15 +17,26 @@ enum err_code store_transact(struct store *s, store_tx_fn *fn, void *ctx, int64_
     return rc;
 }
 
+/* After a failure SQLite may have ended the transaction: what followed would be committed by itself. */
+static enum err_code check_whole(const struct store_tx *tx, struct err *err) {
+    if (tx->broken != ERR_OK)
+        *err = tx->why;
+    return tx->broken;
+}
+
 enum err_code store_tx_get(struct store_tx *tx, struct arena *a, struct str kind, struct str name,
                            struct store_object *ret, struct err *err) {
-    enum err_code rc = check_object(kind, name, err);
+    enum err_code rc = check_whole(tx, err);
+    if (rc == ERR_OK)
+        rc = check_object(kind, name, err);
     struct store_lookup key = { .kind = kind, .name = name, .with_secret = true };
     return rc == ERR_OK ? tx->store->ops->tx_get(tx, a, &key, ret, err) : rc;
 }
 
 enum err_code store_tx_list(struct store_tx *tx, const struct store_query *q, struct err *err) {
-    enum err_code rc = check_query(q, err);
+    enum err_code rc = check_whole(tx, err);
+    if (rc == ERR_OK)
+        rc = check_query(q, err);
     if (rc == ERR_OK && q->at_revision != 0)
         return err_set(err, ERR_INVALID, "a transaction sees the present only");
     return rc == ERR_OK ? tx->store->ops->tx_list(tx, q, err) : rc;
@@ -58,7 +69,9 @@ static struct store_index *sort_indexes(const struct store_write *w, size_t *ret
 
 enum err_code store_tx_write(struct store_tx *tx, const struct store_write *w, int64_t *ret_revision,
                              struct err *err) {
-    enum err_code rc = check_write(w, err);
+    enum err_code rc = check_whole(tx, err);
+    if (rc == ERR_OK)
+        rc = check_write(w, err);
     if (rc != ERR_OK)
         return rc;
     struct store_write ordered = *w;
@@ -75,7 +88,9 @@ enum err_code store_tx_write(struct store_tx *tx, const struct store_write *w, i
 
 enum err_code store_tx_delete(struct store_tx *tx, struct str kind, struct str name, int64_t expected,
                               bool unrecorded, struct err *err) {
-    enum err_code rc = check_object(kind, name, err);
+    enum err_code rc = check_whole(tx, err);
+    if (rc == ERR_OK)
+        rc = check_object(kind, name, err);
     if (rc == ERR_OK && (expected < STORE_EXPECT_ANY || expected == STORE_EXPECT_ABSENT))
         return err_set(err, ERR_INVALID, "deletion: revision %lld expected", (long long)expected);
     struct store_write w = { .kind = kind, .name = name, .expected = expected, .unrecorded = unrecorded };
@@ -100,7 +115,9 @@ enum err_code store_tx_set_owned(struct store_tx *tx, struct str kind, struct st
                                  const struct store_owned *items, size_t len, size_t *ret_changed,
                                  struct err *err) {
     struct store_owned_set set = { kind, owner, items, len };
-    enum err_code rc = check_owned_set(&set, err);
+    enum err_code rc = check_whole(tx, err);
+    if (rc == ERR_OK)
+        rc = check_owned_set(&set, err);
     if (rc != ERR_OK)
         return rc;
     AUTO(free_items) struct store_owned *sorted = NULL;

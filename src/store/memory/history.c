@@ -61,12 +61,12 @@ enum err_code memory_changes(struct store *s, const struct store_change_query *q
         return err_set(err, ERR_NOMEM, "changes");
     struct store_change *changes = NULL;
     size_t len = 0;
-    int64_t upto = 0;
-    enum err_code rc = copy_changes(memory_of(s), q, a, &changes, &len, &upto, err);
+    int64_t seen = 0;
+    enum err_code rc = copy_changes(memory_of(s), q, a, &changes, &len, &seen, err);
     for (size_t i = 0; rc == ERR_OK && i < len; i++)
         rc = q->each(q->ctx, &changes[i], err);
     if (rc == ERR_OK)
-        *ret_upto = upto;
+        *ret_upto = seen;
     return rc;
 }
 

@@ -27,8 +27,8 @@ enum err_code conn_fail(struct conn *c, int rc, const char *what, struct err *er
     if (conn_is_storage_error(code))
         c->failed = rc;
     int os = c->db != NULL ? sqlite3_system_errno(c->db) : 0;
-    return err_set(err, code, "store: %s: %s (sqlite %d%s%s)", what, sqlite3_errstr(rc), rc,
-                   os != 0 ? ", " : "", os != 0 ? strerror(os) : "");
+    return err_set(err, code, "store: %s (sqlite %d%s%s): %.120s", sqlite3_errstr(rc), rc,
+                   os != 0 ? ", " : "", os != 0 ? strerror(os) : "", what);
 }
 
 enum err_code conn_script(struct conn *c, const char *sql, struct err *err) {
@@ -63,9 +63,12 @@ static enum err_code configure(struct conn *c, enum conn_mode mode, struct err *
                                    err);
     if (rc != ERR_OK || mode == CONN_READ)
         return rc;
-    char limit[64]; /* what a burst or a long reader made the log grow to is given back */
-    (void)snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", (int)CONN_WAL_LIMIT);
-    if ((rc = conn_script(c, limit, err)) != ERR_OK)
+    /* What a burst or a long reader made the log grow to is given back. Writes go all over a large store (names are hashes, for
+     * one): the cache has room for the pages that a set of thousands of rules touches. */
+    char limits[128];
+    (void)snprintf(limits, sizeof limits, "PRAGMA journal_size_limit=%d; PRAGMA cache_size=-%d",
+                   (int)CONN_WAL_LIMIT, (int)CONN_WRITE_CACHE_KIB);
+    if ((rc = conn_script(c, limits, err)) != ERR_OK)
         return rc;
     /* Without the right to write, SQLite opens silently for reading. */
     if (sqlite3_db_readonly(c->db, "main") == 1)

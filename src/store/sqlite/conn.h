@@ -6,7 +6,7 @@
 #include "store/sqlite/sql.h"
 #include "tkeauth/base.h"
 
-enum { CONN_BUSY_TIMEOUT_MS = 2000, CONN_WAL_LIMIT = 64 * 1024 * 1024 };
+enum { CONN_BUSY_TIMEOUT_MS = 2000, CONN_WAL_LIMIT = 64 * 1024 * 1024, CONN_WRITE_CACHE_KIB = 16 * 1024 };
 
 enum conn_mode { CONN_READ, CONN_WRITE };
 struct conn {

@@ -4,7 +4,7 @@
 
 struct reading {
     const struct store_change_query *q;
-    int64_t upto; /* result */
+    int64_t seen; /* result */
 };
 
 static struct store_change change_of(const struct query *row) {
@@ -35,7 +35,7 @@ static enum err_code run_changes(struct conn *c, void *args, struct err *err) {
     query_limit(&q, r->q->limit);
     if (r->q->kind.ptr != NULL)
         query_text(&q, r->q->kind);
-    r->upto = counters.revision;
+    r->seen = counters.revision;
     for (size_t found = 0;;) {
         bool row = false;
         rc = query_step(&q, &row, err);
@@ -43,7 +43,7 @@ static enum err_code run_changes(struct conn *c, void *args, struct err *err) {
             return rc;
         struct store_change change = change_of(&q);
         if (++found == r->q->limit)
-            r->upto = change.revision;
+            r->seen = change.revision;
         if ((rc = r->q->each(r->q->ctx, &change, err)) != ERR_OK)
             return rc;
     }
@@ -54,7 +54,7 @@ enum err_code sqlite_changes(struct store *s, const struct store_change_query *q
     struct reading r = { .q = q };
     enum err_code rc = readers_run_together(sqlite_of(s), run_changes, &r, err);
     if (rc == ERR_OK)
-        *ret_upto = r.upto;
+        *ret_upto = r.seen;
     return rc;
 }
 

@@ -127,16 +127,14 @@ enum err_code tx_drop(struct sqlite_tx *tx, const struct store_write *w, const s
 
 /* ---- operations ---- */
 
-static enum err_code put_with_keys(struct sqlite_tx *tx, const struct store_write *w,
-                                   const struct store_there *there, const struct key_diff *keys,
-                                   struct err *err) {
-    enum err_code rc = tx_put(tx, w, there, err);
-    return rc == ERR_OK ? keys_apply(tx, w, keys, err) : rc;
+/* A storage that has failed is out of reach until the transaction has been given up. */
+static enum err_code note_failure(struct sqlite_tx *tx, enum err_code rc, const struct err *err) {
+    return tx->conn->failed != 0 ? store_tx_break(&tx->base, rc, err) : rc;
 }
 
-enum err_code sqlite_tx_write(struct store_tx *base, const struct store_write *w, int64_t *ret_revision,
-                              struct err *err) {
-    struct sqlite_tx *tx = sqlite_tx_of(base);
+/* `*ret_began`: something may have been changed. */
+static enum err_code write_object(struct sqlite_tx *tx, const struct store_write *w, bool *ret_began,
+                                  struct err *err) {
     struct store_there there;
     struct key_diff keys = { .come = NULL };
     enum err_code rc = tx_there(tx, w->kind, w->name, &there, err);
@@ -146,10 +144,19 @@ enum err_code sqlite_tx_write(struct store_tx *base, const struct store_write *w
         rc = keys_compare(tx, w, &keys, err);
     if (rc != ERR_OK)
         return rc;
-    rc = store_tx_break(base, put_with_keys(tx, w, &there, &keys, err), err);
+    *ret_began = true;
+    rc = tx_put(tx, w, &there, err);
+    return rc == ERR_OK ? keys_apply(tx, w, &keys, err) : rc;
+}
+
+enum err_code sqlite_tx_write(struct store_tx *base, const struct store_write *w, int64_t *ret_revision,
+                              struct err *err) {
+    struct sqlite_tx *tx = sqlite_tx_of(base);
+    bool began = false;
+    enum err_code rc = write_object(tx, w, &began, err);
     if (rc == ERR_OK)
         *ret_revision = tx->revision;
-    return rc;
+    return began ? store_tx_break(base, rc, err) : note_failure(tx, rc, err);
 }
 
 enum err_code sqlite_tx_remove(struct store_tx *base, const struct store_write *w, struct err *err) {
@@ -158,23 +165,27 @@ enum err_code sqlite_tx_remove(struct store_tx *base, const struct store_write *
     enum err_code rc = tx_there(tx, w->kind, w->name, &there, err);
     if (rc == ERR_OK)
         rc = store_check_remove(w, &there, err);
-    return rc == ERR_OK ? store_tx_break(base, tx_drop(tx, w, &there, err), err) : rc;
+    if (rc != ERR_OK)
+        return note_failure(tx, rc, err);
+    return store_tx_break(base, tx_drop(tx, w, &there, err), err);
 }
 
-enum err_code sqlite_tx_get(struct store_tx *tx, struct arena *a, const struct store_lookup *key,
+enum err_code sqlite_tx_get(struct store_tx *base, struct arena *a, const struct store_lookup *key,
                             struct store_object *ret, struct err *err) {
-    return read_object(sqlite_tx_of(tx)->conn, a, key, ret, err);
+    struct sqlite_tx *tx = sqlite_tx_of(base);
+    return note_failure(tx, read_object(tx->conn, a, key, ret, err), err);
 }
 
 /* Read to the end first: `each` may write what is being read, and list while it is in a list. */
-enum err_code sqlite_tx_list(struct store_tx *tx, const struct store_query *q, struct err *err) {
+enum err_code sqlite_tx_list(struct store_tx *base, const struct store_query *q, struct err *err) {
+    struct sqlite_tx *tx = sqlite_tx_of(base);
     AUTO(store_copies_done) struct store_copies copies = { .arena = NULL };
     enum err_code rc = store_copies_init(&copies, err);
     struct store_query kept = *q;
     kept.each = store_copies_add;
     kept.ctx = &copies;
     if (rc == ERR_OK)
-        rc = read_list(sqlite_tx_of(tx)->conn, &kept, err);
+        rc = note_failure(tx, read_list(tx->conn, &kept, err), err);
     return rc == ERR_OK ? store_copies_offer(&copies, q, err) : rc;
 }
 

@@ -1,27 +1,34 @@
 /* Durable writes per second of the store with 1, 16 and 64 callers, beside what the same disk does with one commit per
  * row through plain SQLite. Rounds are interleaved and the ratio is the median of the rounds', since a shared machine's
  * speed changes from minute to minute. Usage: store_bench RESULT.json */
+#include "bench.h"
+
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "tkeauth/store.h"
-
-enum { ROUNDS = 7, SLICE_MS = 250, THREADS_MAX = 64, FAMILIES_PER_THREAD = 64 };
+enum { SLICE_MS = 250, THREADS_MAX = 64, FAMILIES_PER_THREAD = 64 };
 
 #define BODY                                                                                                 \
     "{\"client_id\":\"kubectl\",\"scopes\":[\"openid\",\"profile\",\"groups\",\"offline_access\"],"          \
     "\"identity\":{\"user_id\":\"ana\",\"username\":\"ana\",\"email\":\"ana@example.org\","                  \
     "\"groups\":[\"developers\",\"operators\"]},\"auth_time\":1767225600}"
 
-static _Noreturn void die(const char *what) {
+_Noreturn void die(const char *what) {
     (void)fprintf(stderr, "store_bench: %s\n", what);
     exit(1);
 }
 
 static int64_t now_ms(void) { return clock_now_ms(clock_system()); }
+
+int64_t now_us(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+double rate_since(double amount, int64_t start_us) { return amount * 1e6 / (double)(now_us() - start_us); }
 
 /* ---- the subject ---- */
 
@@ -35,6 +42,7 @@ struct caller {
     uint64_t writes;
     struct family_state families[FAMILIES_PER_THREAD];
     size_t next;
+    unsigned number;
 };
 
 static void hash_of(unsigned char hash[STORE_HASH_SIZE], const unsigned char *id, uint32_t generation) {
@@ -112,6 +120,28 @@ static void do_rotate(struct caller *c) {
     c->writes++;
 }
 
+static enum err_code write_object(void *ctx, struct store_tx *tx, struct err *err) {
+    return store_tx_write(tx, ctx, NULL, err);
+}
+
+/* One object in a transaction of its own, with the key it had before and a history. */
+static void do_transact(struct caller *c) {
+    struct err err = { 0 };
+    char name[32], key[32];
+    (void)snprintf(name, sizeof name, "o-%02u-%02u", c->number, (unsigned)(c->next++ % FAMILIES_PER_THREAD));
+    (void)snprintf(key, sizeof key, "caller/%02u", c->number);
+    struct store_index index = { str_of(key), false };
+    struct store_write w = { .kind = STR("objects"),
+                             .name = str_of(name),
+                             .body = STR(BODY),
+                             .indexes = &index,
+                             .index_count = 1,
+                             .expected = STORE_EXPECT_ANY };
+    if (store_transact(c->store, write_object, &w, NULL, &err) != ERR_OK)
+        die(err.detail);
+    c->writes++;
+}
+
 struct workload {
     const char *name;
     void (*run)(struct caller *c);
@@ -151,6 +181,7 @@ static void prepare(struct caller *callers, struct store *s) {
     struct err err = { 0 };
     for (size_t i = 0; i < THREADS_MAX; i++) {
         callers[i].store = s;
+        callers[i].number = (unsigned)i;
         for (size_t k = 0; k < FAMILIES_PER_THREAD; k++) {
             struct family_state *f = &callers[i].families[k];
             f->generation = 1;
@@ -203,7 +234,7 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double median(const double *values) {
+double median(const double *values) {
     double sorted[ROUNDS];
     memcpy(sorted, values, sizeof sorted);
     qsort(sorted, ROUNDS, sizeof sorted[0], compare);
@@ -214,6 +245,7 @@ static const struct workload workloads[] = {
     { "code_put", do_put },
     { "code_put_and_consume", do_redeem },
     { "refresh_rotate", do_rotate },
+    { "transact_object_write", do_transact },
 };
 static const size_t thread_counts[] = { 1, 16, 64 };
 enum { COMBINATIONS = ARRAY_LEN(workloads) * ARRAY_LEN(thread_counts) };
@@ -227,7 +259,6 @@ static void report(const struct results *r, FILE *json) {
     (void)printf("durable writes, acknowledged after fsync; plain SQLite with one commit per row: %.0f/s\n",
                  raw);
     (void)printf("%-22s %8s %12s %8s %6s\n", "workload", "callers", "writes/s", "ratio", "goal");
-    (void)fprintf(json, "[");
     for (size_t i = 0; i < COMBINATIONS; i++) {
         const char *name = workloads[i / ARRAY_LEN(thread_counts)].name;
         size_t threads = thread_counts[i % ARRAY_LEN(thread_counts)];
@@ -248,7 +279,21 @@ static void report(const struct results *r, FILE *json) {
                       " \"ratio\": %.3f, \"goal\": %s, \"met\": %s}",
                       i == 0 ? "" : ",", name, threads, rate, raw, ratio, goal, met);
     }
-    (void)fprintf(json, "\n]\n");
+}
+
+static void report_figures(const struct figure *figures, size_t n, FILE *json) {
+    (void)printf("\n%-36s %12s %12s %8s\n", "objects", "rate", "reference", "ratio");
+    for (size_t i = 0; i < n; i++) {
+        const struct figure *f = &figures[i];
+        double value = median(f->value), reference = median(f->reference_value), ratio = median(f->ratio);
+        (void)printf("%-36s %12.0f %12.0f %7.2fx  %s; %s\n", f->name, value, reference, ratio, f->unit,
+                     f->reference);
+        (void)fprintf(
+            json,
+            ",\n  {\"name\": \"store.%s\", \"value\": %.1f, \"unit\": \"%s\", \"reference\": \"%s\","
+            " \"reference_value\": %.1f, \"ratio\": %.3f, \"goal\": null, \"met\": null}",
+            f->name, value, f->unit, f->reference, reference, ratio);
+    }
 }
 
 static void run_rounds(struct caller *callers, sqlite3_stmt *insert, struct results *ret) {
@@ -283,6 +328,8 @@ int main(int argc, char **argv) {
     (void)sqlite3_finalize(insert);
     (void)sqlite3_close(raw);
     store_close(s);
+    static struct figure figures[OBJECT_FIGURES];
+    size_t figures_len = objects_bench(directory, figures);
     (void)unlink(path);
     (void)unlink(raw_path);
     (void)rmdir(directory);
@@ -290,6 +337,9 @@ int main(int argc, char **argv) {
     FILE *json = fopen(argv[1], "w");
     if (json == NULL)
         die("cannot write the result");
+    (void)fprintf(json, "[");
     report(&results, json);
+    report_figures(figures, figures_len, json);
+    (void)fprintf(json, "\n]\n");
     return fclose(json) == 0 ? 0 : 1;
 }

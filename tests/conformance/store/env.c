@@ -250,9 +250,9 @@ static void read_changes(struct env *e, struct str kind, int64_t after,
                          enum err_code (*each)(void *ctx, const struct store_change *c, struct err *err),
                          void *ctx) {
     struct err err = { 0 };
-    int64_t upto = -1;
-    assert_ok(store_changes(e->store, kind, after, 100000, each, ctx, &upto, &err));
-    assert_int_equal(upto, revision_of(e));
+    int64_t seen = -1;
+    assert_ok(store_changes(e->store, kind, after, 100000, each, ctx, &seen, &err));
+    assert_int_equal(seen, revision_of(e));
 }
 
 const char *changes_text(struct env *e, struct str kind, int64_t after) {

@@ -44,10 +44,10 @@ static void a_change_has_the_time_it_was_made(void **state) {
     create(e, KIND, "a", "1");
     clock_advance(&e->clock, 90 * 1000);
     create(e, KIND, "b", "1");
-    int64_t at = 0, upto = 0;
-    assert_ok(store_changes(e->store, KIND, 0, 1, keep_time, &at, &upto, &err));
+    int64_t at = 0, seen = 0;
+    assert_ok(store_changes(e->store, KIND, 0, 1, keep_time, &at, &seen, &err));
     assert_int_equal(at, NOW);
-    assert_ok(store_changes(e->store, KIND, 1, 1, keep_time, &at, &upto, &err));
+    assert_ok(store_changes(e->store, KIND, 1, 1, keep_time, &at, &seen, &err));
     assert_int_equal(at, NOW + 90);
 }
 
@@ -58,18 +58,18 @@ static void changes_are_read_in_portions(void **state) {
         replace(e, KIND, "a", "1");
         replace(e, OTHER, "a", "1");
     }
-    int64_t after = 0, upto = 0;
+    int64_t after = 0, seen = 0;
     static const int64_t kind_upto[] = { 3, 7, 10 }; /* the last of a portion; then the store's */
-    for (size_t i = 0; i < ARRAY_LEN(kind_upto); i++, after = upto) {
+    for (size_t i = 0; i < ARRAY_LEN(kind_upto); i++, after = seen) {
         struct text t = { .items = 0 };
-        assert_ok(store_changes(e->store, KIND, after, 2, text_change, &t, &upto, &err));
+        assert_ok(store_changes(e->store, KIND, after, 2, text_change, &t, &seen, &err));
         assert_int_equal(t.items, i < 2 ? 2 : 1);
-        assert_int_equal(upto, kind_upto[i]);
+        assert_int_equal(seen, kind_upto[i]);
     }
     struct text t = { .items = 0 };
-    assert_ok(store_changes(e->store, STR_NULL, 7, 3, text_change, &t, &upto, &err));
+    assert_ok(store_changes(e->store, STR_NULL, 7, 3, text_change, &t, &seen, &err));
     assert_int_equal(t.items, 3);
-    assert_int_equal(upto, 10);
+    assert_int_equal(seen, 10);
     static const struct {
         int64_t after;
         size_t limit;
@@ -77,11 +77,11 @@ static void changes_are_read_in_portions(void **state) {
     } refused[] = { { 11, 1, NULL }, { -1, 1, NULL }, { 0, 0, NULL }, { 0, 1, "No" }, { 0, 1, "" } };
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         struct str kind = str_of(refused[i].kind);
-        upto = -1;
+        seen = -1;
         assert_int_equal(
-            store_changes(e->store, kind, refused[i].after, refused[i].limit, text_change, &t, &upto, &err),
+            store_changes(e->store, kind, refused[i].after, refused[i].limit, text_change, &t, &seen, &err),
             ERR_INVALID);
-        assert_int_equal(upto, -1);
+        assert_int_equal(seen, -1);
     }
 }
 
@@ -105,16 +105,16 @@ static void the_callback_may_call_the_store_and_end_the_list(void **state) {
     create(e, KIND, "a", "1");
     create(e, KIND, "b", "1");
     struct reader r = { .env = e };
-    int64_t upto = 0;
-    assert_ok(store_changes(e->store, KIND, 0, 10, write_on_change, &r, &upto, &err));
+    int64_t seen = 0;
+    assert_ok(store_changes(e->store, KIND, 0, 10, write_on_change, &r, &seen, &err));
     assert_int_equal(r.seen, 2);
-    assert_int_equal(upto, 2); /* what it wrote meanwhile comes next */
+    assert_int_equal(seen, 2); /* what it wrote meanwhile comes next */
     r = (struct reader) { .env = e, .stop_with = ERR_UNAVAILABLE };
-    upto = -1;
-    assert_int_equal(store_changes(e->store, KIND, 0, 10, write_on_change, &r, &upto, &err), ERR_UNAVAILABLE);
+    seen = -1;
+    assert_int_equal(store_changes(e->store, KIND, 0, 10, write_on_change, &r, &seen, &err), ERR_UNAVAILABLE);
     assert_string_equal(err.detail, "enough");
     assert_int_equal(r.seen, 1);
-    assert_int_equal(upto, -1);
+    assert_int_equal(seen, -1);
     assert_ok(store_health(e->store, &err));
 }
 
@@ -154,8 +154,8 @@ static size_t compact(struct env *e, int64_t before, size_t keep_max, size_t lim
 static enum err_code try_changes(struct env *e, int64_t after) {
     struct err err = { 0 };
     struct text t = { .items = 0 };
-    int64_t upto = 0;
-    return store_changes(e->store, STR_NULL, after, 100, text_change, &t, &upto, &err);
+    int64_t seen = 0;
+    return store_changes(e->store, STR_NULL, after, 100, text_change, &t, &seen, &err);
 }
 
 static enum err_code try_list_at(struct env *e, struct str kind, int64_t revision) {
@@ -357,6 +357,25 @@ static void what_was_before_an_unrecorded_write_is_expired(void **state) {
     assert_string_equal(list_text(e, (struct store_query) { .kind = OTHER, .at_revision = 2 }), "a=1@2 ");
 }
 
+static enum err_code write_quietly_and_not(void *ctx, struct store_tx *tx, struct err *err) {
+    (void)ctx;
+    struct store_write quiet = new_object(KIND, "q", "hush"), told = new_object(OTHER, "a", "2");
+    quiet.unrecorded = true;
+    told.expected = STORE_EXPECT_ANY;
+    enum err_code rc = store_tx_write(tx, &quiet, NULL, err);
+    return rc == ERR_OK ? store_tx_write(tx, &told, NULL, err) : rc;
+}
+
+static void an_unrecorded_write_is_no_matter_of_other_kinds_in_its_transaction(void **state) {
+    struct env *e = *state;
+    create(e, KIND, "a", "1");
+    create(e, OTHER, "a", "1");
+    assert_int_equal(transact(e, write_quietly_and_not, NULL), 4);
+    assert_int_equal(try_list_at(e, KIND, 2), ERR_EXPIRED);
+    assert_string_equal(list_text(e, (struct store_query) { .kind = OTHER, .at_revision = 2 }), "a=1@2 ");
+    assert_string_equal(changes_text(e, STR_NULL, 2), "4~users/a=2<1@2 ");
+}
+
 /* ---- while it goes on changing ---- */
 
 enum { BUSY_OBJECTS = 200, BUSY_LISTS = 15 };
@@ -444,6 +463,7 @@ const struct test_case history_cases[] = {
     CASE(a_list_at_a_revision_is_what_was_then_whole_and_in_pages),
     CASE(a_list_by_key_at_a_revision_has_all_that_had_it),
     CASE(what_was_before_an_unrecorded_write_is_expired),
+    CASE(an_unrecorded_write_is_no_matter_of_other_kinds_in_its_transaction),
     CASE(pages_at_a_revision_belong_together_while_everything_changes),
     { NULL, NULL },
 };

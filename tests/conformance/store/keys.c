@@ -75,8 +75,8 @@ static void secrets_are_only_where_they_are_asked_for(void **state) {
     assert_int_equal(secrets, 1);
 
     (void)remove_object(e, KIND, "a");
-    int64_t upto = 0;
-    assert_ok(store_changes(e->store, STR_NULL, 0, 100, refuse_secrets, &changes, &upto, &err));
+    int64_t seen = 0;
+    assert_ok(store_changes(e->store, STR_NULL, 0, 100, refuse_secrets, &changes, &seen, &err));
     assert_int_equal(changes, 4);
 }
 

@@ -9,8 +9,8 @@ static const struct str KIND = { "clients", 7 };
 struct listener {
     struct env *env;
     size_t calls, changes;
-    int64_t upto, last;   /* seen; the revision of the last change */
-    _Atomic int64_t told; /* = upto, for other threads */
+    int64_t seen, last;   /* seen; the revision of the last change */
+    _Atomic int64_t told; /* = seen, for other threads */
     bool out_of_order, failed;
     _Atomic int inside;
 };
@@ -29,9 +29,9 @@ static void committed(void *ctx) {
     struct err err = { 0 };
     l->failed |= l->inside++ != 0; /* one at a time */
     l->calls++;
-    l->failed |= store_changes(l->env->store, STR_NULL, l->upto, 100000, take_change, l, &l->upto, &err) !=
+    l->failed |= store_changes(l->env->store, STR_NULL, l->seen, 100000, take_change, l, &l->seen, &err) !=
                  ERR_OK;
-    l->told = l->upto;
+    l->told = l->seen;
     l->inside--;
 }
 
@@ -60,7 +60,7 @@ static void a_write_has_been_told_before_its_caller_goes_on(void **state) {
         int64_t revision = replace(e, KIND, "a", "1");
         assert_int_equal(l.calls, i);
         assert_int_equal(l.changes, i);
-        assert_int_equal(l.upto, revision);
+        assert_int_equal(l.seen, revision);
     }
     (void)remove_object(e, KIND, "a");
     assert_int_equal(l.calls, 21);

@@ -342,9 +342,9 @@ static enum err_code compare_object(void *ctx, const struct store_object *o, str
 
 static void check_history(struct env *e, struct replay *r) {
     struct err err = { 0 };
-    int64_t upto = 0, pairs = 0, rules = 0;
-    assert_ok(store_changes(e->store, STR_NULL, r->last, 1000000, apply_change, r, &upto, &err));
-    assert_int_equal(upto, r->last);
+    int64_t seen = 0, pairs = 0, rules = 0;
+    assert_ok(store_changes(e->store, STR_NULL, r->last, 1000000, apply_change, r, &seen, &err));
+    assert_int_equal(seen, r->last);
     assert_int_equal(revision_of(e), r->last);
     pairs = kind_revision(e, PAIRS);
     rules = kind_revision(e, RULES);

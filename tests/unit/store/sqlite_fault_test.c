@@ -230,6 +230,44 @@ static void a_transaction_the_disk_has_no_room_for_leaves_nothing(void **state) 
     assert_int_equal(x.revision, 2);
 }
 
+/* SQLite has ended the transaction by then: each write that followed would be committed for itself. */
+static enum err_code fill_and_go_on(void *ctx, struct store_tx *tx, struct err *err) {
+    struct careless *x = ctx;
+    struct err ignored = { 0 };
+    static char big[STORE_OBJECT_MAX];
+    memset(big, 'x', sizeof big);
+    for (int i = 0; i < 40 && x->seen == ERR_OK; i++) { /* more than the cache holds */
+        char name[16];
+        (void)snprintf(name, sizeof name, "big%d", i);
+        struct store_write w = new_object(KIND, name, NULL);
+        w.body = (struct str) { big, sizeof big };
+        x->seen = store_tx_write(tx, &w, NULL, err);
+    }
+    disk->fail_write = 0; /* there is room again */
+    struct store_write w = new_object(KIND, "after", "1");
+    struct store_object o;
+    WANT(store_tx_write(tx, &w, NULL, &ignored) == x->seen);
+    WANT(store_tx_get(tx, NULL, KIND, STR("before"), &o, &ignored) == x->seen);
+    WANT(store_tx_delete(tx, KIND, STR("before"), STORE_EXPECT_ANY, false, &ignored) == x->seen);
+    WANT(store_tx_set_owned(tx, KIND, STR("p"), NULL, 0, NULL, &ignored) == x->seen);
+    WANT(store_tx_list(tx, &(struct store_query) { .kind = KIND }, &ignored) == x->seen);
+    return ERR_OK;
+}
+
+static void a_transaction_that_goes_on_after_a_failure_gets_nowhere(void **state) {
+    struct env *e = *state;
+    struct err err = { 0 };
+    assert_ok(put(e, "before", &err));
+    disk->fail_write = SQLITE_FULL;
+    struct careless x = { .runs = 0 };
+    assert_int_equal(store_transact(e->store, fill_and_go_on, &x, NULL, &err), ERR_UNAVAILABLE);
+    assert_int_equal(x.seen, ERR_UNAVAILABLE);
+    assert_non_null(strstr(err.detail, "full"));
+    assert_false(is_there(e, "after"));
+    assert_true(is_there(e, "before"));
+    assert_int_equal(create(e, KIND, "next", "1"), 2);
+}
+
 /* ---- the disk fails ---- */
 
 struct failure {
@@ -480,6 +518,7 @@ int main(void) {
         T(a_commit_is_told_after_its_sync_and_before_its_caller_goes_on),
         T(a_transaction_that_writes_past_itself_is_refused),
         T(a_transaction_the_disk_has_no_room_for_leaves_nothing),
+        T(a_transaction_that_goes_on_after_a_failure_gets_nowhere),
         T(a_full_disk_is_unavailable_and_recovers),
         T(a_disk_that_cannot_be_written_is_unavailable_and_recovers),
         T(a_read_only_file_is_unavailable_and_recovers),

@@ -108,8 +108,8 @@ static enum err_code set_two(void *ctx, struct store_tx *tx, struct err *err) {
 static enum err_code try_changes(struct env *e, int64_t after) {
     struct err err = { 0 };
     struct text t = { .items = 0 };
-    int64_t upto = 0;
-    return store_changes(e->store, STR_NULL, after, 100, text_change, &t, &upto, &err);
+    int64_t seen = 0;
+    return store_changes(e->store, STR_NULL, after, 100, text_change, &t, &seen, &err);
 }
 
 static void all_about_objects_is_there_after_a_restart(void **state) {
