@@ -43,7 +43,7 @@ MUST_CHECK enum err_code controller_new(const struct controller_options *options
  * of the configuration are in the store: a tenant that is not there is taken for gone. */
 MUST_CHECK enum err_code controller_start(struct controller *c, struct err *err);
 /* Objects have changed: look for something to do. For the store's listener (and for whoever notices that another process has written):
- * never waits, any thread, however often. */
+ * never waits, any thread, however often; not after controller_free. */
 void controller_changed(struct controller *c);
 /* Ends after the step under way: a transaction, or a page from a directory (10 seconds at most). NULL is fine. */
 void controller_free(struct controller *c);

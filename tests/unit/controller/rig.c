@@ -36,7 +36,7 @@ static enum err_code give_made_up(const struct rig_directory *d, struct arena *a
 }
 
 static void note_request(struct rig_directory *d) {
-    int64_t now = clock_mono_ms(&rig.clock);
+    int64_t now = clock_mono_ms(rig.env.clock);
     for (size_t i = 0; i < rig.directory_count; i++) {
         int64_t pause = now - rig.directories[i].last_request_ms;
         if (rig.directories[i].requests > 0 && pause < d->least_pause_ms)
@@ -53,7 +53,7 @@ static enum err_code fake_list_groups(struct connector *c, struct arena *a, cons
     struct rig_directory *d = c->impl;
     uint64_t from = 0;
     note_request(d);
-    assert_true(q->want_members && q->deadline_mono_ms > clock_mono_ms(&rig.clock));
+    assert_true(q->want_members && q->deadline_mono_ms > clock_mono_ms(rig.env.clock));
     if (d->fails != ERR_OK && d->requests > d->fails_after)
         return err_set(err, d->fails, "cn=admin,dc=example,dc=org: told to fail");
     if (q->after.len > 0)
@@ -169,7 +169,6 @@ int rig_teardown(void **state) {
     log_free(rig.log);
     metrics_free(rig.metrics);
     (void)close(rig.log_fd);
-    AUTO(strbuf_done) struct strbuf command = STRBUF(256);
     static const char *const files[] = { "log",         "test.db",       "test.db-wal",
                                          "test.db-shm", "empty.json",    "policy.json",
                                          "role.json",   "category.json", "new.json" };

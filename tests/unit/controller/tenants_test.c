@@ -106,7 +106,7 @@ static void its_people_leave_the_platforms_own_objects(void **state) {
 static void it_goes_on_wherever_it_was_killed(void **state) {
     (void)state;
     rig_tenant("acme", "tke");
-    fill("acme", 30); /* 150 objects: several transactions */
+    fill("acme", 30); /* 130 objects: several transactions */
     add_directory_rule("acme");
     rig_remove(&kind_identity_provider, "acme");
     int lives = 0;
@@ -129,7 +129,7 @@ static void others_have_their_turn_between_pieces_of_at_most_a_hundred(void **st
     rig_create(&kind_local_group,
                "{'metadata':{'name':'grp-x'},'spec':{'tenantID':'other','displayName':'g'}}");
     rig_tenant("acme", "tke");
-    fill("acme", 60);
+    fill("acme", 150);
     rig_run();
     rig_remove(&kind_identity_provider, "acme");
     size_t before = objects_of("acme"), pieces = 0;
