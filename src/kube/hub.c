@@ -207,17 +207,17 @@ static uint64_t find_after(const struct kube_hub *h, int64_t revision) {
 }
 
 void hub_take(struct kube_hub *h, int64_t after, struct hub_taken *ret) {
-    *ret = (struct hub_taken) { .upto = after };
+    *ret = (struct hub_taken) { .seen = after };
     (void)pthread_mutex_lock(&h->mutex);
     ret->is_behind = after < h->floor;
     for (uint64_t s = find_after(h, after); !ret->is_behind && s < h->end && ret->len < HUB_TAKE_MAX; s++) {
         struct event *e = h->ring[index_of(h, s)];
         atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
         ret->events[ret->len++] = e;
-        ret->upto = e->revision;
+        ret->seen = e->revision;
     }
-    if (!ret->is_behind && ret->len < HUB_TAKE_MAX && h->flushed > ret->upto)
-        ret->upto = h->flushed;
+    if (!ret->is_behind && ret->len < HUB_TAKE_MAX && h->flushed > ret->seen)
+        ret->seen = h->flushed;
     (void)pthread_mutex_unlock(&h->mutex);
 }
 

@@ -34,7 +34,7 @@ enum { HUB_TAKE_MAX = 32 };
 struct hub_taken {
     struct event *events[HUB_TAKE_MAX]; /* referenced */
     size_t len;
-    int64_t upto;   /* everything up to this revision has been seen then */
+    int64_t seen;   /* everything up to this revision has been seen then */
     bool is_behind; /* events after `after` have been dropped already */
 };
 /* Events of revisions after `after`, in order. */

@@ -10,10 +10,10 @@ struct proto_field {
 };
 
 static const struct proto_field resource_attributes[] = {
-    { 1, "namespace", PROTO_STRING, NULL },   { 2, "verb", PROTO_STRING, NULL },
-    { 3, "group", PROTO_STRING, NULL },       { 4, "version", PROTO_STRING, NULL },
-    { 5, "resource", PROTO_STRING, NULL },    { 6, "subresource", PROTO_STRING, NULL },
-    { 7, "name", PROTO_STRING, NULL },        { 0 },
+    { 1, "namespace", PROTO_STRING, NULL }, { 2, "verb", PROTO_STRING, NULL },
+    { 3, "group", PROTO_STRING, NULL },     { 4, "version", PROTO_STRING, NULL },
+    { 5, "resource", PROTO_STRING, NULL },  { 6, "subresource", PROTO_STRING, NULL },
+    { 7, "name", PROTO_STRING, NULL },      { 0 },
 };
 static const struct proto_field path_attributes[] = {
     { 1, "path", PROTO_STRING, NULL },
@@ -126,7 +126,8 @@ static enum err_code add_entry(json_t *object, const char *name, struct str entr
     }
     if (good && map == NULL)
         good = put(object, name, json_object(), err) == ERR_OK;
-    if (!good || json_object_setn(json_object_get(object, name), key.len ? key.ptr : "", key.len, list) != 0) {
+    if (!good ||
+        json_object_setn(json_object_get(object, name), key.len ? key.ptr : "", key.len, list) != 0) {
         json_decref(list);
         return broken(err);
     }
@@ -143,7 +144,8 @@ static const struct proto_field *find(const struct proto_field *fields, uint64_t
 
 /* As deep as the tables are. Messages that come twice are merged, as protobuf has it. */
 // NOLINTNEXTLINE(misc-no-recursion)
-static enum err_code read_message(struct str in, const struct proto_field *fields, json_t *object, struct err *err) {
+static enum err_code read_message(struct str in, const struct proto_field *fields, json_t *object,
+                                  struct err *err) {
     while (in.len > 0) {
         uint64_t number;
         struct str value;
@@ -172,8 +174,8 @@ static enum err_code read_message(struct str in, const struct proto_field *field
 
 /* ---- the envelope: "k8s\0", then runtime.Unknown ---- */
 
-static enum err_code read_envelope(struct str in, struct str *ret_version, struct str *ret_kind, struct str *ret_raw,
-                                   struct err *err) {
+static enum err_code read_envelope(struct str in, struct str *ret_version, struct str *ret_kind,
+                                   struct str *ret_raw, struct err *err) {
     const struct str magic = { "k8s\0", 4 };
     struct str type = STR_NULL, value;
     uint64_t number;
@@ -210,7 +212,8 @@ enum err_code review_from_protobuf(struct str in, json_t **ret, struct err *err)
         if (str_eq(kind, str_of(kinds[i].kind)))
             fields = kinds[i].fields;
     if (fields == NULL)
-        return err_set(err, ERR_INVALID, "there is no kind \"%.*s\" in protobuf here", STR_FMT(str_sub(kind, 0, 64)));
+        return err_set(err, ERR_INVALID, "there is no kind \"%.*s\" in protobuf here",
+                       STR_FMT(str_sub(kind, 0, 64)));
     json_auto_t *review = json_object();
     if (review == NULL)
         return err_set(err, ERR_NOMEM, "a review");

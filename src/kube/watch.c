@@ -153,11 +153,11 @@ static enum err_code add_stored_change(void *ctx, const struct store_change *c, 
 }
 
 static enum err_code fill_history(struct watch *w, struct err *err) {
-    int64_t upto = w->revision;
+    int64_t seen = w->revision;
     enum err_code rc = store_changes(w->store, str_of(w->filter.kind->plural), w->revision, CATCH_UP_PAGE,
-                                     add_stored_change, w, &upto, err);
+                                     add_stored_change, w, &seen, err);
     if (rc == ERR_OK)
-        w->revision = upto;
+        w->revision = seen;
     return rc;
 }
 
@@ -195,7 +195,7 @@ static void take_events(struct watch *w) {
         }
         event_unref(e);
     }
-    w->revision = taken.upto;
+    w->revision = taken.seen;
 }
 
 static bool copy_out(struct watch *w, char *out, size_t max, size_t *ret_len) {

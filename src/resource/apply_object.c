@@ -12,9 +12,10 @@ static enum err_code refuse_conflicts(const struct apply_result *result, struct 
     return refuse(r, 409, "Conflict", "%.*s", STR_FMT(str_sub(result->message, 0, 8000)));
 }
 
-enum err_code resource_apply(const struct resource_env *env, const struct kind *k, struct arena *a, const json_t *live,
-                             const json_t *applied, bool force, const struct resource_options *options, json_t **ret,
-                             struct refusal *r, struct err *err) {
+enum err_code resource_apply(const struct resource_env *env, const struct kind *k, struct arena *a,
+                             const json_t *live, const json_t *applied, bool force,
+                             const struct resource_options *options, json_t **ret, struct refusal *r,
+                             struct err *err) {
     const struct field_tables tables = { resource_metadata_fields, k->fields };
     struct apply_result result = { 0 };
     json_t *decoded = NULL;

@@ -100,7 +100,8 @@ static size_t position(const struct shard *h, const unsigned char *digest, bool 
 }
 
 /* The shard with the key's entry replaced by `e` (taken over), or without it (NULL). */
-static enum err_code replace(struct api_key_table *t, const unsigned char *digest, struct key_entry *e, struct err *err) {
+static enum err_code replace(struct api_key_table *t, const unsigned char *digest, struct key_entry *e,
+                             struct err *err) {
     struct snapshot_cell *cell = &t->shards[digest[0]];
     struct snapshot *held = snapshot_acquire(cell);
     const struct shard *old = (const struct shard *)(const void *)held;
@@ -215,7 +216,8 @@ void api_key_table_free(struct api_key_table *t) {
 
 /* ---- changes ---- */
 
-static enum err_code apply_key(struct api_key_table *t, enum store_change_type type, struct str body, struct err *err) {
+static enum err_code apply_key(struct api_key_table *t, enum store_change_type type, struct str body,
+                               struct err *err) {
     AUTO_FREE(arena_free) struct arena *a = arena_new(ENTRY_MEMORY_MAX);
     struct api_key k;
     if (a == NULL)
@@ -229,14 +231,17 @@ static enum err_code apply_key(struct api_key_table *t, enum store_change_type t
     return replace(t, k.digest, e, err);
 }
 
-static enum err_code apply_identity(struct api_key_table *t, enum store_change_type type, struct str body, struct err *err) {
+static enum err_code apply_identity(struct api_key_table *t, enum store_change_type type, struct str body,
+                                    struct err *err) {
     AUTO_FREE(arena_free) struct arena *a = arena_new(ENTRY_MEMORY_MAX);
     const struct store_object o = { .body = body };
     struct local_user u;
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "a user");
     enum err_code rc = resource_local_user(a, &o, &u, err);
-    return rc == ERR_OK ? set_locked(t, key_of_user(a, u.tenant, u.username), type != STORE_DELETED && u.locked, err) : rc;
+    return rc == ERR_OK
+               ? set_locked(t, key_of_user(a, u.tenant, u.username), type != STORE_DELETED && u.locked, err)
+               : rc;
 }
 
 enum err_code api_key_table_apply(struct api_key_table *t, const struct store_change *c, struct err *err) {
@@ -249,7 +254,9 @@ enum err_code api_key_table_apply(struct api_key_table *t, const struct store_ch
 
 static enum err_code load_one(void *ctx, const struct store_object *o, struct err *err) {
     struct api_key_table *t = ctx;
-    const struct store_change c = { .type = STORE_CREATED, .kind = o->kind, .name = o->name, .body = o->body };
+    const struct store_change c = {
+        .type = STORE_CREATED, .kind = o->kind, .name = o->name, .body = o->body
+    };
     return api_key_table_apply(t, &c, err);
 }
 
@@ -293,7 +300,8 @@ static bool note_group(void *ctx, struct enforcer_str role) {
 }
 
 /* The user's groups are links in the rules already. */
-static void add_groups(const struct api_key_table *t, struct arena *a, struct str user_key, struct apikey_view *ret) {
+static void add_groups(const struct api_key_table *t, struct arena *a, struct str user_key,
+                       struct apikey_view *ret) {
     struct groups g = { .arena = a, .prefix = key_of_group(a, ret->tenant, STR("")) };
     const struct enforcer_snapshot *rules = enforcer_acquire(t->enforcer);
     const struct enforcer_str name = { user_key.ptr, user_key.len }, domain = { "*", 1 };

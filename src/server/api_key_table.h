@@ -6,12 +6,14 @@
 struct enforcer;
 struct api_key_table;
 /* Empty. `enforcer` (borrowed): the rules, for the local groups of a key's user. */
-MUST_CHECK enum err_code api_key_table_new(struct enforcer *enforcer, struct api_key_table **ret, struct err *err);
+MUST_CHECK enum err_code api_key_table_new(struct enforcer *enforcer, struct api_key_table **ret,
+                                           struct err *err);
 void api_key_table_free(struct api_key_table *t);
 /* Everything that is in the store: at start, and when changes were missed. One thread at a time, as the two below. */
 MUST_CHECK enum err_code api_key_table_load(struct api_key_table *t, struct store *s, struct err *err);
 /* A change of an APIKey or a LocalIdentity; others are ignored. */
-MUST_CHECK enum err_code api_key_table_apply(struct api_key_table *t, const struct store_change *c, struct err *err);
+MUST_CHECK enum err_code api_key_table_apply(struct api_key_table *t, const struct store_change *c,
+                                             struct err *err);
 /* An apikey_finder; `ctx` is the table. */
 bool api_key_table_find(const void *ctx, struct arena *a, const unsigned char digest[32], int64_t now,
                         struct apikey_view *ret);

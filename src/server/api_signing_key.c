@@ -39,7 +39,7 @@ enum err_code api_signing_key_ensure(const struct resource_env *env, struct err 
     struct store_object o;
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "the API signing key");
-    enum err_code rc = store_get(env->store, a, str_of(kind_api_signing_key.plural), STR(API_SIGNING_KEY_NAME), &o,
-                                 err);
+    enum err_code rc = store_get(env->store, a, str_of(kind_api_signing_key.plural),
+                                 STR(API_SIGNING_KEY_NAME), &o, err);
     return rc == ERR_NOT_FOUND ? create(env, a, err) : rc;
 }

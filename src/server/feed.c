@@ -28,7 +28,8 @@ struct page {
 
 /* ---- rules ---- */
 
-static enum err_code batch_error(enum enforcer_status status, const struct enforcer_error *why, struct err *err) {
+static enum err_code batch_error(enum enforcer_status status, const struct enforcer_error *why,
+                                 struct err *err) {
     return err_set(err, status == ENFORCER_NOMEM ? ERR_NOMEM : ERR_INVALID, "%s", why->text);
 }
 
@@ -53,14 +54,15 @@ static enum err_code apply_rule(struct page *p, struct str body, bool removes, s
         return rc != ERR_OK ? rc : err_set(err, ERR_NOMEM, "a rule");
     for (size_t i = 0; i < rule.len; i++)
         fields[i] = (struct enforcer_str) { rule.fields[i].ptr, rule.fields[i].len };
-    enum enforcer_status status = removes ? enforcer_batch_remove(p->batch, ptype, fields, rule.len, NULL, &why)
-                                          : enforcer_batch_add(p->batch, ptype, fields, rule.len, NULL, &why);
+    enum enforcer_status status = removes
+                                      ? enforcer_batch_remove(p->batch, ptype, fields, rule.len, NULL, &why)
+                                      : enforcer_batch_add(p->batch, ptype, fields, rule.len, NULL, &why);
     if (status == ENFORCER_NOMEM)
         return batch_error(status, &why, err);
     if (status != ENFORCER_OK) {
         counter_add(p->feed->refused, 1);
-        log_error(p->feed->options.log, NULL, "rule_refused", KV("ptype", rule.ptype), KV("subject", rule.fields[0]),
-                  KV("problem", why.text));
+        log_error(p->feed->options.log, NULL, "rule_refused", KV("ptype", rule.ptype),
+                  KV("subject", rule.fields[0]), KV("problem", why.text));
     }
     return ERR_OK;
 }
@@ -95,7 +97,8 @@ static enum err_code apply_change(void *ctx, const struct store_change *c, struc
         }
     }
     if (rc == ERR_INVALID) { /* one object that cannot be read must not stop the others */
-        log_error_err(f->options.log, NULL, "change_unreadable", err, KV("kind", c->kind), KV("name", c->name));
+        log_error_err(f->options.log, NULL, "change_unreadable", err, KV("kind", c->kind),
+                      KV("name", c->name));
         rc = ERR_OK;
     }
     if (rc == ERR_OK && f->hub != NULL)
@@ -118,21 +121,21 @@ static void tell(struct feed *f, const struct page *p) {
 /* *ret_more: there may be others. The rules count before anybody is told of the objects that made them. */
 static enum err_code pump_page(struct feed *f, bool *ret_more, struct err *err) {
     AUTO(page_done) struct page p = { .feed = f, .arena = arena_new(BATCH_MEMORY_MAX) };
-    int64_t upto = f->revision, before = f->revision;
+    int64_t seen = f->revision, before = f->revision;
     if (p.arena == NULL)
         return err_set(err, ERR_NOMEM, "changes");
-    enum err_code rc = store_changes(f->options.store, STR_NULL, before, PAGE, apply_change, &p, &upto, err);
+    enum err_code rc = store_changes(f->options.store, STR_NULL, before, PAGE, apply_change, &p, &seen, err);
     if (rc == ERR_OK)
         rc = commit(&p, err);
     if (rc != ERR_OK)
         return rc;
-    f->revision = upto;
+    f->revision = seen;
     if (f->hub != NULL)
-        kube_hub_flush(f->hub, upto);
+        kube_hub_flush(f->hub, seen);
     tell(f, &p);
-    int64_t present = upto;
+    int64_t present = seen;
     rc = store_revision(f->options.store, &present, err);
-    *ret_more = upto > before && present > upto;
+    *ret_more = seen > before && present > seen;
     return rc;
 }
 
@@ -223,7 +226,8 @@ enum err_code feed_new(const struct feed_options *options, struct feed **ret, st
     f->options = *options;
     (void)pthread_mutex_init(&f->mutex, NULL);
     f->rules = metrics_gauge(options->metrics, "tkeauth_rules", "", "Rules in force.");
-    f->refused = metrics_counter(options->metrics, "tkeauth_rules_refused_total", "", "Rules the model could not take.");
+    f->refused = metrics_counter(options->metrics, "tkeauth_rules_refused_total", "",
+                                 "Rules the model could not take.");
     enum err_code rc = load_all(f, err);
     if (rc != ERR_OK) {
         (void)pthread_mutex_destroy(&f->mutex);

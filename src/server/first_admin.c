@@ -20,7 +20,8 @@ static enum err_code count_one(void *ctx, const struct store_object *o, struct e
     return ERR_OK;
 }
 
-static enum err_code has_users(const struct resource_env *env, const struct generation *g, bool *ret, struct err *err) {
+static enum err_code has_users(const struct resource_env *env, const struct generation *g, bool *ret,
+                               struct err *err) {
     size_t stored = 0;
     const struct store_query q = {
         .kind = str_of(kind_local_identity.plural), .limit = 1, .each = count_one, .ctx = &stored
@@ -30,8 +31,8 @@ static enum err_code has_users(const struct resource_env *env, const struct gene
     return rc;
 }
 
-static enum err_code create(const struct resource_env *env, struct arena *a, const char *tenant, struct str password,
-                            struct err *err) {
+static enum err_code create(const struct resource_env *env, struct arena *a, const char *tenant,
+                            struct str password, struct err *err) {
     AUTO(strbuf_wipe_done) struct strbuf encoded = STRBUF(256);
     const struct resource_options o = { .operation = STR("Update") };
     struct refusal r = { .arena = a };
@@ -57,16 +58,18 @@ static void make_administrator(const struct resource_env *env, struct arena *a, 
     json_t *written = NULL;
     int64_t revision;
     json_t *users = json_pack("[{s:s+, s:s}]", "id", tenant, "##" ADMIN_OBJECT, "name", ADMIN_NAME);
-    enum err_code rc = users != NULL ? resource_bind(env, &kind_role, a, STR(KUBE_ROLE_ADMINISTRATOR), users, NULL, true,
-                                                     &o, &written, &revision, &r, &err)
+    enum err_code rc = users != NULL ? resource_bind(env, &kind_role, a, STR(KUBE_ROLE_ADMINISTRATOR), users,
+                                                     NULL, true, &o, &written, &revision, &r, &err)
                                      : err_set(&err, ERR_NOMEM, "the first administrator");
     if (rc != ERR_OK)
-        log_warn_err(env->log, NULL, "first_administrator_has_no_role", &err, KV("role", KUBE_ROLE_ADMINISTRATOR));
+        log_warn_err(env->log, NULL, "first_administrator_has_no_role", &err,
+                     KV("role", KUBE_ROLE_ADMINISTRATOR));
     json_decref(written);
     json_decref(users);
 }
 
-static enum err_code make(const struct resource_env *env, const char *tenant, const char *dir, struct err *err) {
+static enum err_code make(const struct resource_env *env, const char *tenant, const char *dir,
+                          struct err *err) {
     AUTO_FREE(arena_free) struct arena *a = arena_new(MEMORY_MAX);
     AUTO(strbuf_wipe_done) struct strbuf password = STRBUF(64);
     AUTO(strbuf_done) struct strbuf path = STRBUF(4096);

@@ -94,7 +94,8 @@ static enum err_code open_authz(struct generation *g, const struct server_parts 
     enum err_code rc = authz_options_from_config(g->arena, g->config, &options, err);
     if (rc != ERR_OK)
         return rc;
-    if (parts->enforcer != NULL) { /* it has the policy file's rules among others, and its model is in force until a restart */
+    if (parts->enforcer !=
+        NULL) { /* it has the policy file's rules among others, and its model is in force until a restart */
         options.enforcer = parts->enforcer;
         options.files.model = options.files.policy = NULL;
     }
@@ -105,7 +106,8 @@ static enum err_code open_authz(struct generation *g, const struct server_parts 
     return authz_new(&options, &g->authz, err);
 }
 
-static enum err_code open_authenticators(struct generation *g, const struct server_parts *parts, struct err *err) {
+static enum err_code open_authenticators(struct generation *g, const struct server_parts *parts,
+                                         struct err *err) {
     const struct config *c = g->config;
     const struct cfg_strings *groups = &c->authentication.privileged_groups;
     const struct authenticators_options options = {
@@ -119,7 +121,8 @@ static enum err_code open_authenticators(struct generation *g, const struct serv
                            .group_headers = c->authentication.requestheader.group_headers.items,
                            .group_header_count = c->authentication.requestheader.group_headers.len,
                            .extra_headers_prefix = c->authentication.requestheader.extra_headers_prefix.items,
-                           .extra_headers_prefix_count = c->authentication.requestheader.extra_headers_prefix.len },
+                           .extra_headers_prefix_count =
+                               c->authentication.requestheader.extra_headers_prefix.len },
         .random = parts->random,
     };
     struct str *copy = arena_array(g->arena, groups->len + 1, sizeof *copy);

@@ -15,7 +15,8 @@ struct server_parts {
     const struct random *random;
     struct log *log;
     struct metrics *metrics;
-    struct enforcer *enforcer; /* the rules in force; NULL (a check of a configuration): those of the policy file */
+    struct enforcer
+        *enforcer; /* the rules in force; NULL (a check of a configuration): those of the policy file */
 };
 
 struct generation {

@@ -51,12 +51,8 @@ static enum err_code metrics(void *app, const struct http_request *req, struct h
     { .methods = HTTP_GET, .path = route_path, .handle = handler, .run = HTTP_RUN_LOOP, .metric = "health" }
 
 const struct route health_routes[] = {
-    HEALTH("/healthz", live),
-    HEALTH("/livez", live),
-    HEALTH("/readyz", ready),
-    HEALTH("/healthz/ping", live),
-    HEALTH("/oidc/healthz", live),
-    { .path = NULL },
+    HEALTH("/healthz", live),      HEALTH("/livez", live),        HEALTH("/readyz", ready),
+    HEALTH("/healthz/ping", live), HEALTH("/oidc/healthz", live), { .path = NULL },
 };
 const struct route metrics_routes[] = {
     { .methods = HTTP_GET, .path = "/metrics", .handle = metrics, .run = HTTP_RUN_LOOP, .metric = "metrics" },

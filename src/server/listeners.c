@@ -65,7 +65,8 @@ static enum err_code start_main(struct listeners *l, const struct listeners_opti
 }
 
 /* Plain HTTP, for a scraper on the same machine or pod: health and metrics only. */
-static enum err_code start_telemetry(struct listeners *l, const struct listeners_options *o, struct err *err) {
+static enum err_code start_telemetry(struct listeners *l, const struct listeners_options *o,
+                                     struct err *err) {
     const struct config *c = o->config;
     static const struct route *const routes[] = { health_routes, metrics_routes, NULL };
     if (c->telemetry.http == NULL)

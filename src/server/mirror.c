@@ -71,7 +71,8 @@ static json_t *client_object(const struct client *c) {
     (void)json_object_set_new(spec, "post_logout_redirect_uris",
                               strings(c->post_logout_redirect_uris.items, c->post_logout_redirect_uris.len));
     (void)json_object_set_new(spec, "trusted_peers", strings(c->trusted_peers.items, c->trusted_peers.len));
-    (void)json_object_set_new(spec, "allowed_connectors", strings(c->allowed_connectors.items, c->allowed_connectors.len));
+    (void)json_object_set_new(spec, "allowed_connectors",
+                              strings(c->allowed_connectors.items, c->allowed_connectors.len));
     (void)json_object_set_new(spec, "grant_types", strings(c->grant_types.items, c->grant_types.len));
     set(spec, "id_token_alg", str_of(sign_alg_name(c->id_token_alg)));
     set(spec, "id_token_claims", c->id_token_claims == ID_TOKEN_CLAIMS_MINIMAL ? STR("minimal") : STR_NULL);
@@ -89,7 +90,8 @@ static enum err_code note_mirror(void *ctx, const struct store_object *o, struct
     json_t *object = NULL;
     enum err_code rc = json_parse(o->body, &object, err);
     const json_t *annotations = json_object_get(object_metadata(object), "annotations");
-    bool is_mirror = rc == ERR_OK && str_eq(json_get_str(annotations, RESOURCE_SOURCE_ANNOTATION), STR("configuration"));
+    bool is_mirror = rc == ERR_OK &&
+                     str_eq(json_get_str(annotations, RESOURCE_SOURCE_ANNOTATION), STR("configuration"));
     if (is_mirror && m->len < MIRRORS_MAX) {
         m->names[m->len] = arena_str(m->arena, o->name);
         m->hashes[m->len++] = arena_str(m->arena, json_get_str(annotations, RESOURCE_SOURCE_HASH_ANNOTATION));
@@ -112,7 +114,8 @@ static struct str fingerprint(struct mirroring *m, const json_t *spec) {
 
 static json_t *mirror_object(struct str name, struct str hash, json_t *spec) {
     return json_pack("{s:{s:s%, s:{s:s, s:s%}}, s:o}", "metadata", "name", name.ptr, name.len, "annotations",
-                     RESOURCE_SOURCE_ANNOTATION, "configuration", RESOURCE_SOURCE_HASH_ANNOTATION, hash.ptr, hash.len, "spec", spec);
+                     RESOURCE_SOURCE_ANNOTATION, "configuration", RESOURCE_SOURCE_HASH_ANNOTATION, hash.ptr,
+                     hash.len, "spec", spec);
 }
 
 struct new_spec {
@@ -127,23 +130,29 @@ static enum err_code put_spec(void *ctx, json_t *object, struct refusal *r, stru
     json_t *meta = json_object_get(object, "metadata");
     if (json_object_get(meta, "annotations") == NULL)
         (void)json_object_set_new(meta, "annotations", json_object());
-    (void)json_object_update(json_object_get(meta, "annotations"), json_object_get(object_metadata(n->object), "annotations"));
+    (void)json_object_update(json_object_get(meta, "annotations"),
+                             json_object_get(object_metadata(n->object), "annotations"));
     return ERR_OK;
 }
 
 static void write_mirror(struct mirroring *m, struct str name, const json_t *object, bool exists) {
-    const struct resource_options o = { .trusted = true, .from_configuration = true, .operation = STR("Update") };
+    const struct resource_options o = { .trusted = true,
+                                        .from_configuration = true,
+                                        .operation = STR("Update") };
     struct refusal r = { .arena = m->arena };
     struct err err = { 0 };
     struct new_spec n = { object };
     json_t *written = NULL;
     int64_t revision;
-    enum err_code rc = exists ? resource_edit(m->env, m->kind, m->arena, name, &o, put_spec, &n, &written, &revision, &r, &err)
-                              : resource_create(m->env, m->kind, m->arena, object, &o, &written, &revision, &r, &err);
+    enum err_code rc = exists ? resource_edit(m->env, m->kind, m->arena, name, &o, put_spec, &n, &written,
+                                              &revision, &r, &err)
+                              : resource_create(m->env, m->kind, m->arena, object, &o, &written, &revision,
+                                                &r, &err);
     json_decref(written);
     if (rc != ERR_OK && r.status == 409)
         log_warn(m->env->log, NULL, "configuration_hides_object", KV("kind", m->kind->kind), KV("name", name),
-                 KV("problem", "an object of this name was made by other means; what the configuration says counts"));
+                 KV("problem",
+                    "an object of this name was made by other means; what the configuration says counts"));
     else if (rc != ERR_OK)
         log_error_err(m->env->log, NULL, "mirror_failed", &err, KV("kind", m->kind->kind), KV("name", name));
 }
@@ -176,8 +185,10 @@ static void remove_others(struct mirroring *m) {
         bool removed;
         if (m->seen[i])
             continue;
-        if (resource_remove(m->env, m->kind, m->arena, m->names[i], &d, &gone, &revision, &removed, &r, &err) != ERR_OK)
-            log_error_err(m->env->log, NULL, "mirror_failed", &err, KV("kind", m->kind->kind), KV("name", m->names[i]));
+        if (resource_remove(m->env, m->kind, m->arena, m->names[i], &d, &gone, &revision, &removed, &r,
+                            &err) != ERR_OK)
+            log_error_err(m->env->log, NULL, "mirror_failed", &err, KV("kind", m->kind->kind),
+                          KV("name", m->names[i]));
         json_decref(gone);
     }
 }

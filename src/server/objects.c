@@ -14,7 +14,7 @@ enum {
     EVENTS_MAX = 20000,
     EVENTS_BYTES_MAX = 64 * 1024 * 1024,
     BOOKMARK_S = 60,
-    HISTORY_S = 600,        /* a watcher may be away for so long */
+    HISTORY_S = 600, /* a watcher may be away for so long */
     HISTORY_CHANGES_MAX = 200000,
     COMPACT_EVERY_S = 30,
     COMPACT_BATCH = 2000,
@@ -42,9 +42,13 @@ struct objects {
 
 /* ---- wires ---- */
 
-static void snapshot_changed(void *ctx, int64_t revision) { settle_want(((struct objects *)ctx)->settle, revision); }
+static void snapshot_changed(void *ctx, int64_t revision) {
+    settle_want(((struct objects *)ctx)->settle, revision);
+}
 
-static void wait_settled(void *ctx, int64_t revision) { settle_wait(((struct objects *)ctx)->settle, revision); }
+static void wait_settled(void *ctx, int64_t revision) {
+    settle_wait(((struct objects *)ctx)->settle, revision);
+}
 
 static const char *check_connector(void *ctx, struct arena *a, struct str type, struct str config) {
     const struct objects *o = ctx;
@@ -53,11 +57,9 @@ static const char *check_connector(void *ctx, struct arena *a, struct str type, 
 
 static void fill_environments(struct objects *o, const struct keyring *keyring) {
     const struct server_parts *p = &o->parts;
-    o->connector_env = (struct connector_env) { .store = p->store,
-                                                .clock = p->clock,
-                                                .random = p->random,
-                                                .log = p->log,
-                                                .metrics = p->metrics };
+    o->connector_env = (struct connector_env) {
+        .store = p->store, .clock = p->clock, .random = p->random, .log = p->log, .metrics = p->metrics
+    };
     o->env = (struct resource_env) { .store = p->store,
                                      .keyring = keyring,
                                      .clock = p->clock,
@@ -206,13 +208,18 @@ void objects_free(struct objects *o) {
 
 /* ---- parts ---- */
 
-struct enforcer *objects_enforcer(const struct objects *o) { return o->enforcer; }
+struct enforcer *objects_enforcer(const struct objects *o) {
+    return o->enforcer;
+}
 const struct resource_env *objects_env(const struct objects *o) { return &o->env; }
 const struct connector_env *objects_connector_env(const struct objects *o) { return &o->connector_env; }
 const struct kube_app *objects_kube(const struct objects *o) { return &o->kube; }
-struct settle *objects_settle(const struct objects *o) { return o->settle; }
+struct settle *objects_settle(const struct objects *o) {
+    return o->settle;
+}
 
-enum err_code objects_follow_policy(struct objects *o, const struct config *c, size_t *ret_changed, struct err *err) {
+enum err_code objects_follow_policy(struct objects *o, const struct config *c, size_t *ret_changed,
+                                    struct err *err) {
     return policy_file_sync(&o->policy, c->casbin.policy_file, o->model, o->parts.store, o->parts.random,
                             ret_changed, err);
 }
@@ -224,7 +231,8 @@ static void compact(struct objects *o) {
     int64_t before = clock_now_s(o->parts.clock) - HISTORY_S;
     size_t count = 0;
     do {
-        if (store_compact(o->parts.store, before, HISTORY_CHANGES_MAX, COMPACT_BATCH, &count, &err) != ERR_OK) {
+        if (store_compact(o->parts.store, before, HISTORY_CHANGES_MAX, COMPACT_BATCH, &count, &err) !=
+            ERR_OK) {
             log_warn_err(o->parts.log, NULL, "compaction_failed", &err);
             return;
         }

@@ -29,9 +29,10 @@ static bool look(struct policy_file *f, const char *path, struct err *err, enum 
                                      .modified_ns = st.st_mtim.tv_nsec,
                                      .changed_s = st.st_ctim.tv_sec,
                                      .changed_ns = st.st_ctim.tv_nsec };
-    bool same = f->looked && is_same_path(f->path, path) && f->device == now.device && f->inode == now.inode &&
-                f->size == now.size && f->modified_s == now.modified_s && f->modified_ns == now.modified_ns &&
-                f->changed_s == now.changed_s && f->changed_ns == now.changed_ns;
+    bool same = f->looked && is_same_path(f->path, path) && f->device == now.device &&
+                f->inode == now.inode && f->size == now.size && f->modified_s == now.modified_s &&
+                f->modified_ns == now.modified_ns && f->changed_s == now.changed_s &&
+                f->changed_ns == now.changed_ns;
     if (same)
         return false;
     char *copy = path != NULL ? str_dup_c(path) : NULL;

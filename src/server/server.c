@@ -317,8 +317,8 @@ static enum err_code start_all(struct server *s, const struct server_options *op
     if (rc == ERR_OK)
         rc = start_parts(s, first, err);
     if (rc == ERR_OK)
-        rc = first_admin_ensure(objects_env(s->objects), s->generation, s->generation->config->state_dir, &admin,
-                                err);
+        rc = first_admin_ensure(objects_env(s->objects), s->generation, s->generation->config->state_dir,
+                                &admin, err);
     if (rc == ERR_OK)
         rc = start_listeners(s, err);
     if (rc == ERR_OK)
@@ -444,7 +444,8 @@ static void rebuild_for(struct server *s, const char *why) {
 static void follow_keys(struct server *s) {
     struct err err = { 0 };
     int64_t keys = 0;
-    if (store_kind_revision(s->state.store, STR("signingkeys"), &keys, &err) == ERR_OK && keys != s->keys_revision)
+    if (store_kind_revision(s->state.store, STR("signingkeys"), &keys, &err) == ERR_OK &&
+        keys != s->keys_revision)
         rebuild_for(s, "signing keys");
 }
 

@@ -137,7 +137,8 @@ static enum err_code prepare_documents(struct server_snapshot *s, struct err *er
 /* ---- tenants ---- */
 
 /* Those of the configuration first and in its order, as the page offers them; then the stored ones by name. */
-static enum err_code load_connectors(struct server_snapshot *s, const struct snapshot_inputs *in, struct err *err) {
+static enum err_code load_connectors(struct server_snapshot *s, const struct snapshot_inputs *in,
+                                     struct err *err) {
     const struct generation *g = in->generation;
     enum err_code rc = tenants_load(in->parts->store, in->keyring, in->generation, in->tenant_env, in->before,
                                     &s->tenants, err);

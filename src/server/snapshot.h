@@ -35,7 +35,7 @@ struct snapshot_inputs {
     struct keyset *keys;               /* taken over, also on failure */
     struct generation *generation;     /* referenced */
     struct retired_snapshots *retired; /* borrowed; outlives every snapshot */
-    const struct tenant_set *before;   /* connectors are kept where nothing has changed; NULL: there are none */
+    const struct tenant_set *before; /* connectors are kept where nothing has changed; NULL: there are none */
     const struct connector_env *tenant_env; /* of connectors of stored tenants; outlives every snapshot */
     const struct kube_app *kube;            /* what is the same in every snapshot; copied */
 };

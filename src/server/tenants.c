@@ -44,32 +44,37 @@ struct tenant *tenants_find_id(const struct tenant_set *s, struct str id) {
 /* ---- connectors ---- */
 
 /* ERR_INVALID: the first problem is in err. */
-static enum err_code open_connector(struct arena *a, const struct identity_provider *p, const struct connector_env *env,
-                                    struct connector **ret, struct err *err) {
+static enum err_code open_connector(struct arena *a, const struct identity_provider *p,
+                                    const struct connector_env *env, struct connector **ret,
+                                    struct err *err) {
     AUTO(cfg_problems_done) struct cfg_problems problems = { 0 };
     const struct cfg_node *node = NULL;
     const struct connector_ops *ops = connector_type_find(p->type);
     if (ops == NULL)
         return err_set(err, ERR_INVALID, "there is no type \"%.*s\"", STR_FMT(p->type));
     const char *id = arena_strdup(a, p->id), *name = arena_strdup(a, p->name);
-    enum err_code rc = id != NULL && name != NULL ? cfg_problems_init(&problems, err) : err_set(err, ERR_NOMEM, "a tenant");
+    enum err_code rc = id != NULL && name != NULL ? cfg_problems_init(&problems, err)
+                                                  : err_set(err, ERR_NOMEM, "a tenant");
     if (rc == ERR_OK && p->config.len > 0)
         rc = cfg_parse(a, p->config, "config", &node, &problems, err);
     if (rc == ERR_OK)
         rc = connector_open(ops, id, name, node, a, env, &problems, ret, err);
     if (rc == ERR_INVALID && problems.len > 0)
-        return err_set(err, ERR_INVALID, "%s%s%s", problems.items[0].path, problems.items[0].path[0] ? ": " : "",
-                       problems.items[0].text);
+        return err_set(err, ERR_INVALID, "%s%s%s", problems.items[0].path,
+                       problems.items[0].path[0] ? ": " : "", problems.items[0].text);
     return rc;
 }
 
-const char *tenants_check_connector(struct arena *a, const struct connector_env *env, struct str type, struct str config) {
+const char *tenants_check_connector(struct arena *a, const struct connector_env *env, struct str type,
+                                    struct str config) {
     AUTO_FREE(arena_free) struct arena *scratch = arena_new(TENANT_MEMORY_MAX);
     struct connector *c = NULL;
     struct err err = { 0 };
     if (scratch == NULL)
         return "out of memory";
-    const struct identity_provider p = { .id = STR("check"), .name = STR("check"), .type = type, .config = config };
+    const struct identity_provider p = {
+        .id = STR("check"), .name = STR("check"), .type = type, .config = config
+    };
     if (open_connector(scratch, &p, env, &c, &err) == ERR_OK) {
         connector_close(c);
         return NULL;
@@ -99,7 +104,8 @@ struct loading {
 static enum err_code append(struct loading *l, struct tenant *t, struct err *err) {
     if (l->set.len == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 16;
-        struct tenant **grown = cap <= TENANTS_MAX ? reallocarray(l->set.items, cap, sizeof(struct tenant *)) : NULL;
+        struct tenant **grown = cap <= TENANTS_MAX ? reallocarray(l->set.items, cap, sizeof(struct tenant *))
+                                                   : NULL;
         if (grown == NULL) {
             tenant_unref(t);
             return err_set(err, ERR_LIMIT, "more than %d tenants, or out of memory", TENANTS_MAX);
@@ -142,7 +148,8 @@ static void open_for(struct loading *l, struct tenant *t, const struct identity_
 /* The same object as before, and as much of the configuration as before: its connector goes on. */
 static struct tenant *unchanged(const struct loading *l, const struct store_object *o) {
     struct tenant *t = tenants_find_id(l->before, o->name);
-    if (t == NULL || t->revision != o->revision || (t->generation != NULL && t->generation != l->generation) ||
+    if (t == NULL || t->revision != o->revision ||
+        (t->generation != NULL && t->generation != l->generation) ||
         (t->generation == NULL && of_generation(l->generation, o->name) != NULL) || t->connector == NULL)
         return NULL;
     return tenant_ref(t);
@@ -202,8 +209,8 @@ static int by_id(const void *a, const void *b) {
 }
 
 enum err_code tenants_load(struct store *store, const struct keyring *keyring, struct generation *g,
-                           const struct connector_env *env, const struct tenant_set *before, struct tenant_set *ret,
-                           struct err *err) {
+                           const struct connector_env *env, const struct tenant_set *before,
+                           struct tenant_set *ret, struct err *err) {
     struct loading l = { .keyring = keyring, .generation = g, .env = env, .before = before };
     const struct store_query q = {
         .kind = str_of(kind_identity_provider.plural), .each = load_one, .ctx = &l, .with_secret = true

@@ -22,8 +22,8 @@ static bool is_full(const struct listing *l) { return l->given == l->limit; }
 static bool fits(const struct directory_query *q, struct str id, struct str name, struct str title) {
     if (q->name.len > 0 && !str_eq(q->name, name))
         return false;
-    return q->keyword.len == 0 || str_contains_nocase(id, q->keyword) || str_contains_nocase(name, q->keyword) ||
-           str_contains_nocase(title, q->keyword);
+    return q->keyword.len == 0 || str_contains_nocase(id, q->keyword) ||
+           str_contains_nocase(name, q->keyword) || str_contains_nocase(title, q->keyword);
 }
 
 static struct directory_user user_of(const struct local_user *u) {
@@ -50,8 +50,9 @@ static struct directory_group group_of(struct arena *a, const json_t *object, bo
                                  .display_name = object_str_at(object, "spec.displayName"),
                                  .description = object_str_at(object, "spec.description") };
     const json_t *users = object_subjects(&kind_local_group, object).users;
-    struct directory_member *members = want_members ? arena_array(a, json_array_size(users) + 1, sizeof *members)
-                                                    : NULL;
+    struct directory_member *members = want_members
+                                           ? arena_array(a, json_array_size(users) + 1, sizeof *members)
+                                           : NULL;
     for (size_t i = 0; members != NULL && i < json_array_size(users) && i < DIRECTORY_MEMBERS_MAX; i++) {
         const json_t *user = json_array_get(users, i);
         members[g.member_count++] = (struct directory_member) { json_get_str(user, "id"),
@@ -133,7 +134,8 @@ static enum err_code run(struct listing *l, const struct kind *k, struct arena *
         (after.ptr[0] != 's' || parse_u64(str_from(after, 1), 0, UINT32_MAX, &skip, err) != ERR_OK))
         return err_set(err, ERR_INVALID, "where the list is to go on cannot be read");
     const struct connector_env *env = l->connector->env;
-    for (size_t i = skip; rc == ERR_OK && !in_objects && l->each_user != NULL && i < env->static_user_count; i++) {
+    for (size_t i = skip; rc == ERR_OK && !in_objects && l->each_user != NULL && i < env->static_user_count;
+         i++) {
         if (is_full(l)) {
             *ret_next = str_of(arena_printf(a, "s%zu", i));
             return ERR_OK;
@@ -159,12 +161,13 @@ enum err_code local_list_users(struct connector *c, struct arena *a, const struc
                                enum err_code (*each)(void *ctx, const struct directory_user *u,
                                                      struct err *err),
                                void *ctx, struct str *ret_next, struct err *err) {
-    AUTO(listing_done) struct listing l = { .connector = c,
-                                            .query = q,
-                                            .scratch = arena_new(OBJECT_MEMORY_MAX),
-                                            .each_user = each,
-                                            .ctx = ctx,
-                                            .last = STRBUF(STORE_NAME_MAX + 1) };
+    AUTO(listing_done)
+    struct listing l = { .connector = c,
+                         .query = q,
+                         .scratch = arena_new(OBJECT_MEMORY_MAX),
+                         .each_user = each,
+                         .ctx = ctx,
+                         .last = STRBUF(STORE_NAME_MAX + 1) };
     return l.scratch != NULL ? run(&l, &kind_local_identity, a, ret_next, err)
                              : err_set(err, ERR_NOMEM, "users");
 }
@@ -173,12 +176,13 @@ enum err_code local_list_groups(struct connector *c, struct arena *a, const stru
                                 enum err_code (*each)(void *ctx, const struct directory_group *g,
                                                       struct err *err),
                                 void *ctx, struct str *ret_next, struct err *err) {
-    AUTO(listing_done) struct listing l = { .connector = c,
-                                            .query = q,
-                                            .scratch = arena_new(OBJECT_MEMORY_MAX),
-                                            .each_group = each,
-                                            .ctx = ctx,
-                                            .last = STRBUF(STORE_NAME_MAX + 1) };
+    AUTO(listing_done)
+    struct listing l = { .connector = c,
+                         .query = q,
+                         .scratch = arena_new(OBJECT_MEMORY_MAX),
+                         .each_group = each,
+                         .ctx = ctx,
+                         .last = STRBUF(STORE_NAME_MAX + 1) };
     return l.scratch != NULL ? run(&l, &kind_local_group, a, ret_next, err)
                              : err_set(err, ERR_NOMEM, "groups");
 }

@@ -24,13 +24,13 @@ static enum err_code take(struct arena *a, const struct store_object *o, struct 
     return resource_local_user(a, o, ret, err);
 }
 
-static enum err_code find_by(const struct connector *c, struct arena *a, struct str key, struct local_user *ret,
-                             int64_t *ret_revision, bool *ret_more, struct err *err) {
+static enum err_code find_by(const struct connector *c, struct arena *a, struct str key,
+                             struct local_user *ret, int64_t *ret_revision, bool *ret_more, struct err *err) {
     struct store_object o;
     if (key.len == 0 || key.len > STORE_INDEX_KEY_MAX)
         return no_such_user(err); /* nobody can have that */
-    enum err_code rc = store_find_whole(c->env->store, a, str_of(kind_local_identity.plural), key, &o, ret_more,
-                                        err);
+    enum err_code rc = store_find_whole(c->env->store, a, str_of(kind_local_identity.plural), key, &o,
+                                        ret_more, err);
     return rc == ERR_OK ? take(a, &o, ret, ret_revision, err) : rc;
 }
 
@@ -50,11 +50,12 @@ enum err_code local_users_find(const struct connector *c, struct arena *a, struc
     if (rc != ERR_NOT_FOUND || str_find(login, '@') == login.len)
         return rc;
     rc = find_by(c, a, index_email(a, tenant, login), ret, ret_revision, &more, err);
-    return rc == ERR_OK && more ? no_such_user(err) : rc; /* an address that several have means none of them */
+    return rc == ERR_OK && more ? no_such_user(err)
+                                : rc; /* an address that several have means none of them */
 }
 
-enum err_code local_users_get(const struct connector *c, struct arena *a, struct str id, struct local_user *ret,
-                              int64_t *ret_revision, struct err *err) {
+enum err_code local_users_get(const struct connector *c, struct arena *a, struct str id,
+                              struct local_user *ret, int64_t *ret_revision, struct err *err) {
     const struct local_user *fixed = find_static(c, id, true);
     struct store_object o;
     if (fixed != NULL) {

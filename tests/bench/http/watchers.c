@@ -97,8 +97,9 @@ static void receive_from_each(struct client *clients, size_t len, int epoll_fd) 
     }
 }
 
-static const char *requests[] = { "GET /static HTTP/1.1\r\nHost: h\r\n\r\n", "GET /watch HTTP/1.1\r\nHost: h\r\n\r\n",
-                                   "GET /wake HTTP/1.1\r\nHost: h\r\n\r\n" };
+static const char *requests[] = { "GET /static HTTP/1.1\r\nHost: h\r\n\r\n",
+                                  "GET /watch HTTP/1.1\r\nHost: h\r\n\r\n",
+                                  "GET /wake HTTP/1.1\r\nHost: h\r\n\r\n" };
 enum { ASK, WATCH, WAKE, REQUESTS };
 
 static char *read_file(const char *path) {

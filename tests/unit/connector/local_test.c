@@ -56,11 +56,11 @@ static void save(struct world *w, const struct local_user *u, bool update) {
     json_t *groups = json_array();
     for (size_t i = 0; i < u->groups.len; i++)
         (void)json_array_append_new(groups, text(u->groups.items[i]));
-    json_auto_t *object =
-        json_pack("{s:{s:o}, s:{s:o, s:o, s:o, s:o, s:o, s:{s:s}}, s:{s:b}}", "metadata", "name", text(u->id), "spec",
-                  "tenantID", text(u->tenant), "username", text(u->username), "displayName", text(u->display_name),
-                  "email", text(u->email), "groups", groups, "extra", "emailVerified",
-                  u->email_verified ? "true" : "false", "status", "locked", u->locked);
+    json_auto_t *object = json_pack("{s:{s:o}, s:{s:o, s:o, s:o, s:o, s:o, s:{s:s}}, s:{s:b}}", "metadata",
+                                    "name", text(u->id), "spec", "tenantID", text(u->tenant), "username",
+                                    text(u->username), "displayName", text(u->display_name), "email",
+                                    text(u->email), "groups", groups, "extra", "emailVerified",
+                                    u->email_verified ? "true" : "false", "status", "locked", u->locked);
     char *body = json_print(object);
     assert_non_null(body);
     const struct store_index keys[] = { { index_tenant(w->arena, u->tenant), false },
@@ -90,8 +90,10 @@ static struct local_user stored(struct world *w, const char *id) {
 static void save_group(struct world *w, const char *name, const char *tenant, const char *member) {
     struct err err = { 0 };
     AUTO(strbuf_done) struct strbuf body = STRBUF(1024);
-    strbuf_addf(&body, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"tenantID\":\"%s\",\"displayName\":\"The %s\"},"
-                "\"status\":{\"users\":[{\"id\":\"%s\",\"name\":\"n\"}]}}", name, tenant, name, member);
+    strbuf_addf(&body,
+                "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"tenantID\":\"%s\",\"displayName\":\"The %s\"},"
+                "\"status\":{\"users\":[{\"id\":\"%s\",\"name\":\"n\"}]}}",
+                name, tenant, name, member);
     const struct store_index keys[] = { { index_tenant(w->arena, str_of(tenant)), false },
                                         { index_user(w->arena, str_of(tenant), str_of(member)), false } };
     const struct store_write write = { .kind = STR("localgroups"),
@@ -263,7 +265,8 @@ static enum err_code see_user(void *ctx, const struct directory_user *u, struct 
 static enum err_code see_group(void *ctx, const struct directory_group *g, struct err *err) {
     struct seen *s = ctx;
     (void)err;
-    (void)snprintf(s->ids + strlen(s->ids), sizeof s->ids - strlen(s->ids), "%.*s(%zu) ", STR_FMT(g->id), g->member_count);
+    (void)snprintf(s->ids + strlen(s->ids), sizeof s->ids - strlen(s->ids), "%.*s(%zu) ", STR_FMT(g->id),
+                   g->member_count);
     s->count++;
     return ERR_OK;
 }
@@ -342,8 +345,12 @@ static void a_damaged_object_or_hash_locks_out_only_itself(void **state) {
     struct err err = { 0 };
     open_world(&w, NULL, 0);
     const struct store_write broken = {
-        .kind = LOCAL_KIND, .name = STR("broken"), .body = STR("{\"id\":"), .indexes = (const struct store_index[]) {
-            { index_tenant(w.arena, STR("t1")), false }, { index_username(w.arena, STR("t1"), STR("jim")), true } }, .index_count = 2
+        .kind = LOCAL_KIND,
+        .name = STR("broken"),
+        .body = STR("{\"id\":"),
+        .indexes = (const struct store_index[]) { { index_tenant(w.arena, STR("t1")), false },
+                                                  { index_username(w.arena, STR("t1"), STR("jim")), true } },
+        .index_count = 2
     };
     assert_ok(store_write(w.store, &broken, NULL, &err));
     struct local_user jane = user(&w, "usr-1", "jane", "foo"), john = user(&w, "usr-2", "john", "foo");

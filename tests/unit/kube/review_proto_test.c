@@ -55,7 +55,9 @@ static enum err_code code_of(struct str in) {
 
 static void what_may_i_comes_as_its_json_would(void **state) {
     (void)state;
-    AUTO(strbuf_done) struct strbuf what = STRBUF(1024), spec = STRBUF(1024), raw = STRBUF(1024), in = STRBUF(2048);
+    AUTO(strbuf_done)
+    struct strbuf what = STRBUF(1024),
+                  spec = STRBUF(1024), raw = STRBUF(1024), in = STRBUF(2048);
     const char *const values[] = { "dev", "list", "apps", "v1", "deployments", "status", "web" };
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         field(&what, i + 1, str_of(values[i]));
@@ -64,16 +66,20 @@ static void what_may_i_comes_as_its_json_would(void **state) {
     field(&raw, 2, strbuf_str(&spec));
     field(&raw, 3, STR("\x08\x01")); /* a status nobody should send */
     envelope(&in, "authorization.k8s.io/v1", "SelfSubjectAccessReview", strbuf_str(&raw));
-    assert_review(strbuf_str(&in),
-                  "{\"kind\":\"SelfSubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\",\"spec\":{"
-                  "\"resourceAttributes\":{\"namespace\":\"dev\",\"verb\":\"list\",\"group\":\"apps\",\"version\":\"v1\","
-                  "\"resource\":\"deployments\",\"subresource\":\"status\",\"name\":\"web\"}}}");
+    assert_review(
+        strbuf_str(&in),
+        "{\"kind\":\"SelfSubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\",\"spec\":{"
+        "\"resourceAttributes\":{\"namespace\":\"dev\",\"verb\":\"list\",\"group\":\"apps\",\"version\":"
+        "\"v1\","
+        "\"resource\":\"deployments\",\"subresource\":\"status\",\"name\":\"web\"}}}");
 }
 
 static void what_may_they_has_user_groups_and_extra(void **state) {
     (void)state;
-    AUTO(strbuf_done) struct strbuf values = STRBUF(1024), entry = STRBUF(1024), spec = STRBUF(1024), raw = STRBUF(1024),
-                                    in = STRBUF(2048), path = STRBUF(64);
+    AUTO(strbuf_done)
+    struct strbuf values = STRBUF(1024),
+                  entry = STRBUF(1024), spec = STRBUF(1024), raw = STRBUF(1024), in = STRBUF(2048),
+                  path = STRBUF(64);
     field(&values, 1, STR("t1"));
     field(&values, 1, STR("t2"));
     field(&entry, 1, STR("tenantid"));
@@ -90,7 +96,8 @@ static void what_may_they_has_user_groups_and_extra(void **state) {
     envelope(&in, "authorization.k8s.io/v1", "SubjectAccessReview", strbuf_str(&raw));
     assert_review(strbuf_str(&in),
                   "{\"kind\":\"SubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\",\"spec\":{"
-                  "\"nonResourceAttributes\":{\"path\":\"/metrics\",\"verb\":\"get\"},\"user\":\"alice\",\"groups\":[\"a\",\"b\"],"
+                  "\"nonResourceAttributes\":{\"path\":\"/"
+                  "metrics\",\"verb\":\"get\"},\"user\":\"alice\",\"groups\":[\"a\",\"b\"],"
                   "\"extra\":{\"tenantid\":[\"t1\",\"t2\"]},\"uid\":\"u-1\"}}");
 }
 
@@ -98,21 +105,29 @@ static void who_am_i_says_nothing_more(void **state) {
     (void)state;
     AUTO(strbuf_done) struct strbuf in = STRBUF(1024);
     envelope(&in, "authentication.k8s.io/v1", "SelfSubjectReview", STR("\x0a\x00\x12\x02\x0a\x00"));
-    assert_review(strbuf_str(&in), "{\"kind\":\"SelfSubjectReview\",\"apiVersion\":\"authentication.k8s.io/v1\"}");
+    assert_review(strbuf_str(&in),
+                  "{\"kind\":\"SelfSubjectReview\",\"apiVersion\":\"authentication.k8s.io/v1\"}");
 }
 
 static void fields_of_other_wire_types_are_skipped(void **state) {
     (void)state;
     AUTO(strbuf_done) struct strbuf in = STRBUF(1024);
-    const struct str raw = { "\x10\x05\x1d\x01\x02\x03\x04\x21\x01\x02\x03\x04\x05\x06\x07\x08\x12\x05\x0a\x03" "dev", 23 };
+    const struct str raw = {
+        "\x10\x05\x1d\x01\x02\x03\x04\x21\x01\x02\x03\x04\x05\x06\x07\x08\x12\x05\x0a\x03"
+        "dev",
+        23
+    };
     envelope(&in, "authorization.k8s.io/v1", "SelfSubjectRulesReview", raw);
-    assert_review(strbuf_str(&in), "{\"kind\":\"SelfSubjectRulesReview\",\"apiVersion\":\"authorization.k8s.io/v1\",\"spec\":{"
-                                   "\"namespace\":\"dev\"}}");
+    assert_review(strbuf_str(&in),
+                  "{\"kind\":\"SelfSubjectRulesReview\",\"apiVersion\":\"authorization.k8s.io/v1\",\"spec\":{"
+                  "\"namespace\":\"dev\"}}");
 }
 
 static void what_is_no_review_is_refused(void **state) {
     (void)state;
-    AUTO(strbuf_done) struct strbuf good = STRBUF(1024), other = STRBUF(1024), text = STRBUF(1024), spec = STRBUF(64);
+    AUTO(strbuf_done)
+    struct strbuf good = STRBUF(1024),
+                  other = STRBUF(1024), text = STRBUF(1024), spec = STRBUF(64);
     field(&spec, 2, STR("\x1a\x02\xff\xfe")); /* a user that is no UTF-8 */
     envelope(&good, "authorization.k8s.io/v1", "SubjectAccessReview", strbuf_str(&spec));
     assert_int_equal(code_of(strbuf_str(&good)), ERR_INVALID);
@@ -124,7 +139,8 @@ static void what_is_no_review_is_refused(void **state) {
     envelope(&other, "v1", "Pod", STR(""));
     assert_int_equal(code_of(strbuf_str(&other)), ERR_INVALID);
     assert_int_equal(code_of(STR("{\"kind\":\"SelfSubjectReview\"}")), ERR_INVALID);
-    envelope(&text, "authorization.k8s.io/v1", "SelfSubjectAccessReview", STR("\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
+    envelope(&text, "authorization.k8s.io/v1", "SelfSubjectAccessReview",
+             STR("\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
     assert_int_equal(code_of(strbuf_str(&text)), ERR_INVALID);
     char *large = calloc(1, REVIEW_PROTOBUF_MAX + 1);
     assert_non_null(large);

@@ -211,7 +211,7 @@ static void a_bad_configuration_is_refused_and_the_last_good_one_stays(void **st
 /* ---- tenants in the store ---- */
 
 #define TENANT_BODY(name, type, extra)                                                                       \
-    "{\"metadata\":{\"name\":\"" name "\"" extra "},\"spec\":{\"name\":\"" name "\",\"type\":\"" type                \
+    "{\"metadata\":{\"name\":\"" name "\"" extra "},\"spec\":{\"name\":\"" name "\",\"type\":\"" type        \
     "\",\"administrators\":[\"root\"]}}"
 
 static void stored_tenants_come_after_those_of_the_configuration_and_keep_their_connectors(void **state) {
@@ -222,7 +222,8 @@ static void stored_tenants_come_after_those_of_the_configuration_and_keep_their_
     store_body(r, kind, "b", TENANT_BODY("b", "tke", ""));
     store_body(r, kind, "a", TENANT_BODY("a", "tke", ""));
     store_body(r, kind, "broken", TENANT_BODY("broken", "nowhere", ""));
-    store_body(r, kind, "going", TENANT_BODY("going", "tke", ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""));
+    store_body(r, kind, "going",
+               TENANT_BODY("going", "tke", ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""));
     store_body(r, kind, "local", TENANT_BODY("local", "tke", ""));
     const struct oidc_provider *p = build(r);
     assert_int_equal(p->connector_count, 3);
@@ -243,8 +244,10 @@ static void stored_tenants_come_after_those_of_the_configuration_and_keep_their_
     assert_ok(tenants_load(r->store, r->keyring, r->generation, &r->tenant_env, NULL, &before, &err));
     store_body_again(r, kind, "b", TENANT_BODY("b", "tke", ",\"labels\":{\"x\":\"y\"}"));
     assert_ok(tenants_load(r->store, r->keyring, r->generation, &r->tenant_env, &before, &after, &err));
-    assert_ptr_equal(tenants_find_id(&after, STR("a"))->connector, tenants_find_id(&before, STR("a"))->connector);
-    assert_ptr_not_equal(tenants_find_id(&after, STR("b"))->connector, tenants_find_id(&before, STR("b"))->connector);
+    assert_ptr_equal(tenants_find_id(&after, STR("a"))->connector,
+                     tenants_find_id(&before, STR("a"))->connector);
+    assert_ptr_not_equal(tenants_find_id(&after, STR("b"))->connector,
+                         tenants_find_id(&before, STR("b"))->connector);
     tenants_done(&before);
     assert_string_equal(tenants_find_id(&after, STR("a"))->connector->id, "a");
     tenants_done(&after);
