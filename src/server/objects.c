@@ -73,6 +73,7 @@ static void fill_kube(struct objects *o) {
     o->kube = (struct kube_app) { .env = &o->env,
                                   .judges = { .find_key = api_key_table_find, .find_key_ctx = o->keys },
                                   .enforcer = o->enforcer,
+                                  .hub = o->hub,
                                   .settle = wait_settled,
                                   .settle_ctx = o };
 }
@@ -96,6 +97,20 @@ static enum err_code copy_paths(struct objects *o, const struct config *c, struc
     return failed ? err_set(err, ERR_NOMEM, "the server") : ERR_OK;
 }
 
+static enum err_code open_hub(struct objects *o, struct err *err) {
+    const struct kube_hub_options options = { .events_max = EVENTS_MAX,
+                                              .bytes_max = EVENTS_BYTES_MAX,
+                                              .store = o->parts.store,
+                                              .clock = o->parts.clock,
+                                              .log = o->parts.log,
+                                              .metrics = o->parts.metrics,
+                                              .bookmark_s = BOOKMARK_S };
+    enum err_code rc = kube_hub_new(&options, feed_revision(o->feed), &o->hub, err);
+    if (rc == ERR_OK)
+        feed_connect(o->feed, o->hub, NULL);
+    return rc;
+}
+
 static enum err_code build(struct objects *o, const struct objects_options *options, struct err *err) {
     enum err_code rc = copy_paths(o, options->config, err);
     if (rc == ERR_OK)
@@ -116,6 +131,8 @@ static enum err_code build(struct objects *o, const struct objects_options *opti
                                        .snapshot_changed = snapshot_changed,
                                        .ctx = o };
     rc = feed_new(&feed, &o->feed, err);
+    if (rc == ERR_OK)
+        rc = open_hub(o, err);
     if (rc == ERR_OK)
         rc = api_signing_key_ensure(&o->env, err);
     fill_kube(o);
@@ -138,20 +155,6 @@ enum err_code objects_new(const struct objects_options *options, struct objects 
     return ERR_OK;
 }
 
-static enum err_code start_hub(struct objects *o, struct err *err) {
-    const struct kube_hub_options options = { .events_max = EVENTS_MAX,
-                                              .bytes_max = EVENTS_BYTES_MAX,
-                                              .store = o->parts.store,
-                                              .clock = o->parts.clock,
-                                              .log = o->parts.log,
-                                              .metrics = o->parts.metrics,
-                                              .bookmark_s = BOOKMARK_S };
-    enum err_code rc = kube_hub_new(&options, feed_revision(o->feed), &o->hub, err);
-    if (rc == ERR_OK)
-        o->kube.hub = o->hub;
-    return rc;
-}
-
 static enum err_code start_controller(struct objects *o, struct err *err) {
     const struct controller_options options = { .env = &o->env,
                                                 .metrics = o->parts.metrics,
@@ -171,9 +174,7 @@ static enum err_code start_controller(struct objects *o, struct err *err) {
 }
 
 enum err_code objects_start(struct objects *o, struct err *err) {
-    enum err_code rc = start_hub(o, err);
-    if (rc == ERR_OK)
-        rc = start_controller(o, err);
+    enum err_code rc = start_controller(o, err);
     if (rc == ERR_OK)
         feed_connect(o->feed, o->hub, o->controller);
     return rc;

@@ -100,6 +100,12 @@ def test_the_first_start_shows_a_login_and_the_second_keeps_its_data(dev_run, tm
     assert page.status_code == 200 and 'id="signed-in"' in page.text
     assert password not in (tmp_path / "state/tke-auth.log").read_text()
     document = first.session().get(first.issuer + "/keys").json()
+    command = re.search(r"kubectl --kubeconfig (\S+) get (\S+)", first.said())
+    listed = subprocess.run(["kubectl", "--kubeconfig", command.group(1), "get", command.group(2)], capture_output=True, text=True,
+                            timeout=START_TIMEOUT, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+    assert listed.returncode == 0, listed.stderr
+    assert "usr-admin" in listed.stdout and "rol-platform-administrator" in listed.stdout
+    assert os.stat(command.group(1)).st_mode & 0o077 == 0
     first.stop()
 
     second = dev_run(ports=(first.port, first.demo_port))

@@ -300,7 +300,7 @@ void rig_mirror(const char *id, const char *type) {
 void rig_remove(const struct kind *k, const char *name) {
     struct err err = { 0 };
     AUTO_FREE(arena_free) struct arena *a = arena_new(64 * 1024 * 1024);
-    const struct resource_delete o = { 0 };
+    const struct resource_delete o = { .from_configuration = true }; /* mirrors, too */
     struct refusal r = { .arena = a };
     json_t *gone = NULL;
     int64_t revision;
