@@ -11,7 +11,7 @@ import yaml
 from conftest import ALICE
 from support import BIN, REDIRECT, ROOT, SECRET, START_TIMEOUT, Browser, claims_of, wait_until
 
-COMMANDS = ("serve", "check-config", "print-config", "hash-password", "client", "user", "keys", "ldap", "can", "backup", "demo-app", "version")
+COMMANDS = ("serve", "check-config", "print-config", "hash-password", "client", "user", "keys", "ldap", "can", "import", "backup", "demo-app", "version")
 
 
 def run(*args, stdin="", status=0):

@@ -105,9 +105,12 @@ static enum err_code update(struct import *m, struct import_item *i, const struc
                            &revision, &removed, r, err);
 }
 
+/* Somebody was faster: the daemon, for one, writes a better hash at a login. */
+static bool is_overtaken(const struct refusal *r) { return r->status == 409 || r->status == 404; }
+
 /* What would be stored, beside what is. */
 static enum err_code find_differences(struct import *m, struct import_item *i, struct change *c,
-                                      struct err *err) {
+                                      bool *ret_again, struct err *err) {
     struct refusal r = { .arena = m->scratch };
     json_t *next = NULL;
     enum err_code rc = json_parse(c->stored.body, &c->before, err);
@@ -119,8 +122,9 @@ static enum err_code find_differences(struct import *m, struct import_item *i, s
     if (rc != ERR_OK || i->outcome != IMPORT_PENDING)
         return rc;
     rc = update(m, i, c, &tried, &next, &r, err);
+    *ret_again = is_overtaken(&r);
     if (rc != ERR_OK)
-        return take_refusal(m, i, rc, &r, err);
+        return *ret_again ? ERR_OK : take_refusal(m, i, rc, &r, err);
     import_differences(i->kind, c->before, next, &c->differences);
     json_decref(next);
     if (c->secret != NULL && !str_contains(strbuf_str(&c->differences), str_of(c->secret)))
@@ -134,7 +138,7 @@ static enum err_code overwrite(struct import *m, struct import_item *i, struct c
     json_t *object = NULL;
     enum err_code rc = update(m, i, c, &written, &object, &r, err);
     json_decref(object);
-    *ret_again = r.status == 409 || r.status == 404; /* somebody was faster */
+    *ret_again = is_overtaken(&r);
     if (*ret_again)
         return ERR_OK;
     if (rc != ERR_OK)
@@ -147,8 +151,8 @@ static enum err_code overwrite(struct import *m, struct import_item *i, struct c
 static enum err_code compare(struct import *m, struct import_item *i, const struct store_object *stored,
                              bool *ret_again, struct err *err) {
     AUTO(change_done) struct change c = { .stored = *stored, .differences = STRBUF(DIFFERENCES_MAX) };
-    enum err_code rc = find_differences(m, i, &c, err);
-    if (rc != ERR_OK || i->outcome != IMPORT_PENDING)
+    enum err_code rc = find_differences(m, i, &c, ret_again, err);
+    if (rc != ERR_OK || *ret_again || i->outcome != IMPORT_PENDING)
         return rc;
     if (c.differences.len == 0) {
         i->outcome = IMPORT_SAME;

@@ -79,6 +79,11 @@ int cli_import(int argc, char **argv) {
         return status;
     if (!(o.dry_run ? admin_open_copy(config, &admin) : admin_open(config, false, &admin)))
         return 1;
+    if (!o.dry_run && str_eq(str_of(admin.config->storage.type), STR("memory"))) {
+        (void)fprintf(stderr, "tke-auth: import: storage.type is memory: nothing would be kept\n");
+        admin_close(&admin);
+        return 1;
+    }
     o.config = admin.config;
     o.root_cas = root_cas.items;
     o.root_ca_count = root_cas.len;

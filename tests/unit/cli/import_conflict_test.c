@@ -154,6 +154,49 @@ static void labels_that_were_put_on_here_stay(void **state) {
     rig_assert_line(r, "same      ConfigMap cm");
 }
 
+static enum err_code set_conditions(void *ctx, json_t *object, struct refusal *r, struct err *err) {
+    (void)ctx;
+    (void)r;
+    (void)err;
+    return json_object_set_new(
+               object, "status",
+               json_pack("{s:[{s:s, s:s}]}", "conditions", "type", "Ready", "status", "True")) == 0
+               ? ERR_OK
+               : ERR_NOMEM;
+}
+
+/* Conditions, phases and times are this server's; a dump has those of another, or none. */
+static void what_the_server_itself_says_is_no_difference(void **state) {
+    struct rig *r = *state;
+    static const char
+        idp[] = "{" V "IdentityProvider, metadata: {name: corp}, spec: {name: n, type: tke}}",
+        group[] = "{" V "LocalGroup, metadata: {name: grp}, spec: {displayName: g, tenantID: corp}, status: "
+                  "{phase: Whatever}}";
+    const struct resource_options o = { .part = PART_STATUS, .trusted = true };
+    struct refusal refusal = { .arena = r->arena };
+    json_t *object = NULL;
+    int64_t revision;
+    struct err err = { 0 };
+    assert_int_equal(rig_run(r, (const char *const[]) { idp, group, ann, NULL }), 0);
+    assert_ok(resource_edit(&r->env, &kind_identity_provider, r->arena, STR("corp"), &o, set_conditions, NULL,
+                            &object, &revision, &refusal, &err));
+    json_decref(object);
+    assert_int_equal(rig_run(r, (const char *const[]) { idp, group, NULL }), 0);
+    rig_assert_line(r, "0 created, 0 changed, 2 the same, 0 left out, 0 in conflict, 0 not taken");
+    assert_int_equal(
+        rig_import(r,
+                   "{" V "LocalGroup, metadata: {name: grp}, spec: {displayName: g, tenantID: corp}, status: "
+                   "{phase: Active}}"),
+        0);
+    rig_assert_line(r, "same      LocalGroup grp");
+    r->o.overwrite = true;
+    assert_int_equal(
+        rig_import(r, "{" V "IdentityProvider, metadata: {name: corp}, spec: {name: other, type: tke}}"), 0);
+    assert_str(rig_text(r, &kind_identity_provider, "corp", "status.conditions"),
+               "[{\"type\":\"Ready\",\"status\":\"True\",\"reason\":\"\",\"message\":\"\","
+               "\"lastTransitionTime\":null}]");
+}
+
 /* ---- API keys ---- */
 
 static struct signer *signer; /* made once: slow under sanitizers */
@@ -453,6 +496,7 @@ int main(void) {
         TEST(what_says_something_else_here_stays_unless_overwritten),
         TEST(a_password_that_was_renewed_here_is_newer_than_any_dump),
         TEST(labels_that_were_put_on_here_stay),
+        TEST(what_the_server_itself_says_is_no_difference),
         TEST(keys_are_judged_by_what_they_say_themselves),
         TEST(keys_need_the_key_that_signed_them),
         TEST(a_key_that_is_not_in_the_dump_is_told),

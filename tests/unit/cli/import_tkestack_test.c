@@ -309,6 +309,33 @@ static void a_run_on_a_copy_leaves_the_original_as_it_is(void **state) {
     store_close(copy);
 }
 
+static void a_copy_takes_objects_of_an_earlier_version_along(void **state) {
+    struct rig *r = *state;
+    struct store *copy = NULL;
+    const struct store_options memory = { .type = "memory" };
+    const struct store_write old = {
+        .kind = STR("clients"),
+        .name = STR("old"),
+        .body = STR("{\"id\":\"old\",\"public\":true,\"redirect_uris\":[\"http://localhost:1\"]}"),
+        .expected = STORE_EXPECT_ABSENT
+    };
+    struct err err = { 0 };
+    assert_ok(store_write(r->store, &old, NULL, &err));
+    (void)rig_import(r, JSON);
+    assert_ok(store_open(&memory, &copy, &err));
+    assert_ok(resource_copy(r->store, copy, &err));
+    store_close(r->store);
+    r->env.store = r->store = copy;
+    assert_ok(resource_migrate(&r->env, &err));
+    assert_str(rig_text(r, &kind_client, "old", "metadata.name"), "old");
+    (void)rig_import(r, YAML);
+    rig_assert_line(r, "0 created, 0 changed, 20 the same, 8 left out, 0 in conflict, 1 not taken");
+    struct store_object o;
+    assert_ok(store_find_whole(copy, r->arena, STR("localidentities"),
+                               index_username(r->arena, STR("default"), STR("alice")), &o, NULL, &err));
+    assert_str(o.name, "usr-7hq4k9zt");
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -323,6 +350,7 @@ int main(void) {
         TEST(the_report_and_what_readers_see_hold_no_secret),
         TEST(what_the_configuration_sets_is_left_to_it),
         TEST(a_run_on_a_copy_leaves_the_original_as_it_is),
+        TEST(a_copy_takes_objects_of_an_earlier_version_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,12 @@ static void mistakes_end_with_status_2(void **state) {
     assert_int_equal(PARSE(&t, 0, 0, "--public=yes"), 2);
     assert_int_equal(PARSE(&t, 0, 0, "word"), 2);
     assert_int_equal(PARSE(&t, 1, 1), 2);
-    assert_int_equal(PARSE(&t, 0, 99, "1", "2", "3", "4", "5", "6", "7", "8", "9"), 2);
+    const char *words[CLI_WORDS_MAX + 2] = { 0 };
+    for (size_t i = 0; i < CLI_WORDS_MAX; i++)
+        words[i] = "word";
+    assert_int_equal(parse(&t, 0, 2 * CLI_WORDS_MAX, words), -1);
+    words[CLI_WORDS_MAX] = "one too many";
+    assert_int_equal(parse(&t, 0, 2 * CLI_WORDS_MAX, words), 2);
     const char *many[CLI_LIST_MAX + 2] = { 0 };
     for (size_t i = 0; i <= CLI_LIST_MAX; i++)
         many[i] = "--redirect-uri=x";
