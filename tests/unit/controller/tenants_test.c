@@ -49,7 +49,7 @@ static void add_directory_rule(const char *tenant) {
     struct str t = str_of(tenant);
     rule_add_group(rules, key_of_user(rig.arena, t, STR("eve")), key_of_group(rig.arena, t, STR("staff")),
                    STR("*"));
-    assert_ok(rules_set(rig.store, rule_owner_directory(rig.arena, t), rules, NULL, &err));
+    assert_ok(rules_set(rig.store, rule_owner_directory(rig.arena, t, 5), rules, NULL, &err));
 }
 
 static size_t objects_of(const char *tenant) {
