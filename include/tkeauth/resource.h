@@ -234,7 +234,12 @@ MUST_CHECK enum err_code rule_read(struct arena *a, struct str body, struct rule
 /* A list of rules that nobody's object produces (a policy file, a directory's groups) becomes what `owner` owns; `ret_changed` may be NULL. */
 struct rule_source; /* names of owners: */
 struct str rule_owner_file(void);
-struct str rule_owner_directory(struct arena *a, struct str tenant);
+/* A directory's rules are kept in parts, by group, so that no transaction is a long one: its groups may have a hundred thousand members. */
+enum { RULE_DIRECTORY_PARTS = 64 };
+struct str rule_owner_directory(struct arena *a, struct str tenant,
+                                size_t part); /* "directory/acme/17" */
+/* The tenant and part of such an owner; false: it is none. */
+bool rule_owner_is_directory(struct str owner, struct str *ret_tenant, size_t *ret_part);
 struct rule_list *rule_list_new(struct arena *a);                        /* NULL: out of memory */
 void rule_list_add(struct rule_list *out, const struct rule_view *rule); /* once, however often it is added */
 size_t rule_list_len(const struct rule_list *l);

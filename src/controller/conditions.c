@@ -54,9 +54,10 @@ static void ask(const struct controller_options *o, struct str tenant, struct co
         describe(ret, "Unknown", "NoConnector", "Its configuration is not in use", STR_NULL);
         return;
     }
-    enum err_code rc = connector_health(c, &why);
+    bool is_local = connector_is_local(c);
+    enum err_code rc = is_local ? ERR_OK : connector_health(c, &why);
     struct str detail = str_of(why.detail);
-    if (rc == ERR_OK && connector_is_local(c))
+    if (is_local)
         describe(ret, "True", "Local", "Passwords are checked here", STR_NULL);
     else if (rc == ERR_OK)
         describe(ret, "True", "Reachable", "The last contact went well", STR_NULL);

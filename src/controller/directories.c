@@ -8,6 +8,7 @@ enum {
     START_SPREAD_MS = 60 *
                       1000, /* directories whose groups are known from before need not all be read at once */
     JITTER_PERCENT = 10,
+    SCAN_STRETCH = 200, /* owners of rules looked at in one step */
 };
 
 enum last_result { LAST_NONE, LAST_READ, LAST_FAILED };
@@ -18,7 +19,8 @@ struct directory {
     enum last_result last;
     enum err_code last_error;
     size_t groups, members;
-    bool has_rules; /* as far as we know */
+    uint64_t has, wrote; /* parts: bits of those that have rules, and of those we have written */
+    uint64_t sums[RULE_DIRECTORY_PARTS]; /* of what we wrote */
     bool seen;
     struct gauge *groups_gauge, *members_gauge, *time_gauge;
 };
@@ -26,14 +28,20 @@ struct directories {
     const struct controller_options *o;
     struct map tenants; /* id -> struct directory */
     struct revision_mark mark;
-    bool cleared; /* of the gone, since the last change of tenants */
     struct pause pause;
     int64_t next_request;
-    /* ---- the reading under way ---- */
+    /* ---- looking for rules of directories that are gone ---- */
+    bool scanning;
+    struct strbuf cursor; /* owner looked at last */
+    struct strbuf gone;   /* tenant whose rules go; empty: none */
+    size_t gone_rules;
+    /* ---- the reading under way, then its writing ---- */
     struct reading reading;
-    struct directory *reads; /* NULL: none */
-    struct connector *connector;
+    struct directory *reads;     /* NULL: none */
+    struct connector *connector; /* NULL: all was read, and is being written */
     void *hold;
+    size_t part, changed;
+    int64_t read_ms;
     struct counter *ok, *failed;
 };
 
@@ -57,19 +65,24 @@ static int64_t longest_pause(const struct directories *d) {
     return interval > FAILURE_FIRST_MS ? interval : FAILURE_FIRST_MS;
 }
 
+static void give_back(struct directories *d) {
+    if (d->connector != NULL)
+        d->o->release(d->o->ctx, d->hold);
+    d->connector = NULL;
+}
+
 static void stop_reading(struct directories *d) {
     if (d->reads == NULL)
         return;
-    d->o->release(d->o->ctx, d->hold);
+    give_back(d);
     reading_done(&d->reading);
     d->reads = NULL;
-    d->connector = NULL;
 }
 
 /* ---- tenants ---- */
 
 static void digest_of(const json_t *object, unsigned char out[SHA256_SIZE]) {
-    AUTO(strbuf_done) struct strbuf text = STRBUF(STORE_OBJECT_MAX);
+    AUTO(strbuf_done) struct strbuf text = STRBUF(8 * STORE_OBJECT_MAX);
     json_add_string(&text, json_get_str(object_metadata(object), "uid"));
     json_add_string(&text, object_str_at(object, "spec.type"));
     json_add_string(&text, object_str_at(object, "spec.config"));
@@ -116,8 +129,17 @@ static enum err_code note_tenant(void *ctx, const struct tenant_view *t, struct 
         stop_reading(d); /* it was another directory's */
     memcpy(x->digest, digest, sizeof digest);
     x->due = 0;
+    if (!is_new) { /* perhaps another tenant of the name, whose rules went with the first one */
+        x->wrote = 0;
+        x->has = UINT64_MAX;
+    }
     pause_end(&x->pause);
     return ERR_OK;
+}
+
+static void start_scan(struct directories *d) {
+    d->scanning = true;
+    strbuf_clear(&d->cursor);
 }
 
 static void forget_unseen(struct directories *d) {
@@ -130,6 +152,7 @@ static void forget_unseen(struct directories *d) {
             if (again && d->reads == x)
                 stop_reading(d);
             if (again) {
+                start_scan(d);
                 gauge_set(x->groups_gauge, 0);
                 gauge_set(x->members_gauge, 0);
                 free(map_remove(&d->tenants, (struct str) { e->key, e->key_len }));
@@ -142,7 +165,6 @@ static enum err_code refresh(struct directories *d, struct err *err) {
     const struct map_entry *e;
     if (!revision_moved(&d->mark, d->o->env->store, &kind_identity_provider))
         return ERR_OK;
-    d->cleared = false;
     for (size_t i = 0; (e = map_next(&d->tenants, &i)) != NULL;)
         ((struct directory *)e->value)->seen = false;
     enum err_code rc = tenants_each(d->o->env, note_tenant, d, err);
@@ -155,10 +177,10 @@ static enum err_code refresh(struct directories *d, struct err *err) {
 
 /* ---- rules ---- */
 
-static enum err_code set_rules(const struct directories *d, struct str tenant, const struct rule_list *rules,
-                               size_t *ret_changed, struct err *err) {
+static enum err_code set_rules(const struct directories *d, struct str tenant, size_t part,
+                               const struct rule_list *rules, size_t *ret_changed, struct err *err) {
     AUTO_FREE(arena_free) struct arena *a = arena_new(64 * 1024);
-    struct str owner = a != NULL ? rule_owner_directory(a, tenant) : STR_NULL;
+    struct str owner = a != NULL ? rule_owner_directory(a, tenant, part) : STR_NULL;
     struct rule_list *none = a != NULL ? rule_list_new(a) : NULL;
     if (owner.ptr == NULL || none == NULL)
         return err_set(err, ERR_NOMEM, "rules of a directory");
@@ -173,48 +195,72 @@ static enum err_code note_owner(void *ctx, struct str owner, struct str name, st
     return ERR_OK;
 }
 
-/* The tenant of the next owner of directory rules after `tenant` (empty: the first); empty: there is none. Names of rules begin with
- * "rul-", so that "s" is behind all of one owner's. */
-static enum err_code next_owner(const struct directories *d, struct strbuf *tenant, struct err *err) {
+/* The owner after the cursor. Names of rules begin with "rul-", so that "s" is behind all of one owner's. */
+static enum err_code next_owner(const struct directories *d, struct strbuf *ret, struct err *err) {
     AUTO_FREE(arena_free) struct arena *a = arena_new(64 * 1024);
-    AUTO(strbuf_done) struct strbuf found = STRBUF(STORE_OWNER_MAX + 1);
-    const struct str prefix = a != NULL ? rule_owner_directory(a, STR("")) : STR_NULL;
-    struct str after = a != NULL ? rule_owner_directory(a, strbuf_str(tenant)) : STR_NULL;
-    if (prefix.ptr == NULL || after.ptr == NULL)
+    struct str first = a != NULL ? rule_owner_directory(a, STR(""), 0) : STR_NULL;
+    if (first.ptr == NULL)
         return err_set(err, ERR_NOMEM, "owners of rules");
-    enum err_code rc = store_owned_list(d->o->env->store, STR("rules"), after, STR("s"), 1, note_owner,
-                                        &found, err);
-    strbuf_clear(tenant);
-    if (rc == ERR_OK && str_starts_with(strbuf_str(&found), prefix))
-        strbuf_add(tenant, str_from(strbuf_str(&found), prefix.len));
+    first = str_sub(first, 0, str_find(first, '/') + 1);
+    strbuf_clear(ret);
+    return store_owned_list(d->o->env->store, STR("rules"),
+                            d->cursor.len > 0 ? strbuf_str(&d->cursor) : first, STR("s"), 1, note_owner, ret,
+                            err);
+}
+
+static void tell_gone(struct directories *d) {
+    bool is_off = d->o->directory_interval_s == 0;
+    if (d->gone.len > 0)
+        audit_event(d->o->env->log, NULL, "directory_rules_removed", KV("tenant", strbuf_str(&d->gone)),
+                    KV("rules", d->gone_rules),
+                    KV("why", is_off ? "features.directory_group_interval is 0" : "there is no such tenant"));
+    strbuf_clear(&d->gone);
+    d->gone_rules = 0;
+}
+
+static enum err_code clear_gone(struct directories *d, struct str tenant, size_t part, struct err *err) {
+    size_t changed = 0;
+    if (!str_eq(tenant, strbuf_str(&d->gone))) {
+        tell_gone(d);
+        strbuf_add(&d->gone, tenant);
+    }
+    enum err_code rc = set_rules(d, tenant, part, NULL, &changed, err);
+    d->gone_rules += rc == ERR_OK ? changed : 0;
     return rc;
 }
 
-/* Rules of directories whose tenant is gone go; who has rules is noted. */
-static enum err_code clear_gone(struct directories *d, int64_t now, struct err *err) {
-    AUTO(strbuf_done) struct strbuf tenant = STRBUF(STORE_OWNER_MAX + 1);
-    enum err_code rc = next_owner(d, &tenant, err);
-    while (rc == ERR_OK && tenant.len > 0) {
-        struct directory *x = map_get(&d->tenants, strbuf_str(&tenant));
-        bool is_off = d->o->directory_interval_s == 0;
-        if (x != NULL && !is_off) {
-            if (!x->has_rules && x->due == 0 && x->last == LAST_NONE)
-                x->due = now + random_below(d, earlier(interval_ms(d), START_SPREAD_MS));
-            x->has_rules = true;
-        } else {
-            size_t changed = 0;
-            rc = set_rules(d, strbuf_str(&tenant), NULL, &changed, err);
-            if (rc == ERR_OK)
-                audit_event(
-                    d->o->env->log, NULL, "directory_rules_removed", KV("tenant", strbuf_str(&tenant)),
-                    KV("rules", changed),
-                    KV("why", is_off ? "features.directory_group_interval is 0" : "there is no such tenant"));
+/* Its rules are there from before: it need not be read in the same second as all the others. */
+static void note_part(struct directories *d, struct directory *x, size_t part, int64_t now) {
+    if (x->has == 0 && x->due == 0 && x->last == LAST_NONE)
+        x->due = now + random_below(d, earlier(interval_ms(d), START_SPREAD_MS));
+    x->has |= (uint64_t)1 << part;
+}
+
+/* A stretch of the owners of directory rules: who has rules is noted, those of tenants that are gone go, a part at a time. */
+static enum err_code scan(struct directories *d, int64_t now, struct err *err) {
+    AUTO(strbuf_done) struct strbuf owner = STRBUF(STORE_OWNER_MAX + 1);
+    for (size_t i = 0; i < SCAN_STRETCH; i++) {
+        struct str tenant;
+        size_t part;
+        enum err_code rc = next_owner(d, &owner, err);
+        if (rc != ERR_OK)
+            return rc;
+        if (!rule_owner_is_directory(strbuf_str(&owner), &tenant, &part)) {
+            tell_gone(d);
+            d->scanning = false;
+            return ERR_OK;
         }
-        if (rc == ERR_OK)
-            rc = next_owner(d, &tenant, err);
+        struct directory *x = d->o->directory_interval_s > 0 ? map_get(&d->tenants, tenant) : NULL;
+        if (x != NULL)
+            note_part(d, x, part, now);
+        else if ((rc = clear_gone(d, tenant, part, err)) != ERR_OK)
+            return rc;
+        strbuf_clear(&d->cursor);
+        strbuf_add(&d->cursor, strbuf_str(&owner));
+        if (x == NULL)
+            return ERR_OK;
     }
-    d->cleared = rc == ERR_OK;
-    return rc;
+    return ERR_OK;
 }
 
 /* ---- one reading ---- */
@@ -240,69 +286,98 @@ static void tell_cuts(const struct directories *d, const struct reading *r) {
                  KV("members_limit", READING_RULES_MAX), KV("unusable_names", r->unusable));
 }
 
-static void tell_success(struct directories *d, struct directory *x, size_t changed, int64_t now) {
+static void tell_success(struct directories *d, struct directory *x) {
     const struct reading *r = &d->reading;
-    bool news = changed > 0 || x->last != LAST_READ || x->groups != r->groups || x->members != r->members;
+    bool news = d->changed > 0 || x->last != LAST_READ || x->groups != r->groups || x->members != r->members;
     counter_add(d->ok, 1);
     gauge_set(x->groups_gauge, (int64_t)r->groups);
     gauge_set(x->members_gauge, (int64_t)r->members);
     gauge_set(x->time_gauge, clock_now_s(d->o->env->clock));
     if (news) {
         log_info(d->o->env->log, NULL, "directory_groups", KV("tenant", r->tenant), KV("groups", r->groups),
-                 KV("members", r->members), KV("rules_changed", changed), KV("requests", r->pages),
-                 KV("ms", now - r->began));
+                 KV("members", r->members), KV("rules_changed", d->changed), KV("requests", r->pages),
+                 KV("ms", d->read_ms));
         tell_cuts(d, r);
     }
-    if (changed > 0)
+    if (d->changed > 0)
         audit_event(d->o->env->log, NULL, "directory_rules_changed", KV("tenant", r->tenant),
-                    KV("changed", changed), KV("groups", r->groups), KV("members", r->members));
+                    KV("changed", d->changed), KV("groups", r->groups), KV("members", r->members));
     x->last = LAST_READ;
     x->groups = r->groups;
     x->members = r->members;
-    x->has_rules = r->members > 0;
 }
 
-static enum err_code read_on(struct directories *d, int64_t now, bool *ret_complete, struct err *err) {
-    size_t changed = 0;
-    enum err_code rc = reading_page(&d->reading, d->connector, d->o->env->clock, ret_complete, err);
-    if (rc != ERR_OK || !*ret_complete)
-        return rc;
-    rc = set_rules(d, d->reading.tenant, d->reading.rules, &changed, err);
-    if (rc == ERR_OK)
-        tell_success(d, d->reads, changed, now);
-    return rc;
-}
-
-static void go_on_reading(struct directories *d, int64_t now) {
+static void finish_reading(struct directories *d, int64_t now) {
     struct directory *x = d->reads;
-    bool complete = false;
-    struct err why;
-    enum err_code rc = read_on(d, now, &complete, &why);
-    d->next_request = clock_mono_ms(d->o->env->clock) + REQUEST_EVERY_MS;
-    if (rc == ERR_OK && !complete)
-        return;
-    if (rc != ERR_OK)
-        tell_failure(d, d->reading.tenant, x, now, &why);
-    else {
-        pause_end(&x->pause);
-        x->due = now + interval_ms(d);
-    }
+    bool has_directory = d->reading.pages > 0;
+    if (has_directory)
+        tell_success(d, x);
+    else if (d->changed > 0)
+        audit_event(d->o->env->log, NULL, "directory_rules_removed", KV("tenant", d->reading.tenant),
+                    KV("rules", d->changed), KV("why", "the tenant has no directory"));
+    pause_end(&x->pause);
+    /* Without one there is nothing to come back for: a change of the tenant makes it due at once. */
+    x->due = now + (has_directory ? interval_ms(d) : DAY_MS);
     stop_reading(d);
 }
 
-/* Nothing to read there: its rules, if it had any as another kind of tenant, go. */
-static void have_no_rules(struct directories *d, struct str tenant, struct directory *x, int64_t now) {
-    struct err why;
-    size_t changed = 0;
-    if (x->has_rules && set_rules(d, tenant, NULL, &changed, &why) != ERR_OK) {
-        tell_failure(d, tenant, x, now, &why);
-        return;
+/* One part that is not as it was written last, in a transaction of its own. False: there is none left. */
+static bool write_part(struct directories *d, bool *ret_wrote, struct err *err) {
+    struct directory *x = d->reads;
+    const struct reading *r = &d->reading;
+    for (; d->part < RULE_DIRECTORY_PARTS; d->part++) {
+        uint64_t bit = (uint64_t)1 << d->part;
+        bool empty = rule_list_len(r->parts[d->part]) == 0, same = x->sums[d->part] == r->sums[d->part];
+        if ((x->wrote & bit) != 0 ? same : empty && (x->has & bit) == 0)
+            continue;
+        size_t changed = 0;
+        *ret_wrote = set_rules(d, r->tenant, d->part, r->parts[d->part], &changed, err) == ERR_OK;
+        if (!*ret_wrote)
+            return true;
+        d->changed += changed;
+        x->wrote |= bit;
+        x->has = empty ? x->has & ~bit : x->has | bit;
+        x->sums[d->part] = r->sums[d->part];
+        return true;
     }
-    if (changed > 0)
-        audit_event(d->o->env->log, NULL, "directory_rules_removed", KV("tenant", tenant),
-                    KV("rules", changed), KV("why", "the tenant has no directory"));
-    x->has_rules = false;
-    x->due = now + DAY_MS; /* a change of the tenant makes it due at once */
+    return false;
+}
+
+static void fail_reading(struct directories *d, int64_t now, const struct err *why) {
+    tell_failure(d, d->reading.tenant, d->reads, now, why);
+    stop_reading(d);
+}
+
+static void begin_writing(struct directories *d, int64_t now) {
+    give_back(d);
+    d->part = d->changed = 0;
+    d->read_ms = now - d->reading.began;
+}
+
+static int64_t go_on_reading(struct directories *d, int64_t now) {
+    bool complete = false;
+    struct err why;
+    if (now < d->next_request)
+        return d->next_request;
+    enum err_code rc = reading_page(&d->reading, d->connector, d->o->env->clock, &complete, &why);
+    d->next_request = clock_mono_ms(d->o->env->clock) + REQUEST_EVERY_MS;
+    if (rc != ERR_OK)
+        fail_reading(d, now, &why);
+    else if (complete)
+        begin_writing(d, now);
+    else
+        return d->next_request;
+    return now;
+}
+
+static int64_t go_on_writing(struct directories *d, int64_t now) {
+    struct err why;
+    bool wrote = false;
+    if (!write_part(d, &wrote, &why))
+        finish_reading(d, now);
+    else if (!wrote)
+        fail_reading(d, now, &why);
+    return now;
 }
 
 static void start_reading(struct directories *d, struct str tenant, struct directory *x, int64_t now) {
@@ -314,18 +389,16 @@ static void start_reading(struct directories *d, struct str tenant, struct direc
         x->due = x->pause.until;
         return;
     }
-    bool none = connector_is_local(c) || c->ops->list_groups == NULL;
-    if (none)
-        have_no_rules(d, tenant, x, now);
-    else if (reading_start(&d->reading, tenant, now, &why) != ERR_OK)
+    if (reading_start(&d->reading, tenant, now, &why) != ERR_OK) {
         tell_failure(d, tenant, x, now, &why);
-    else {
-        d->reads = x;
-        d->connector = c;
-        d->hold = hold;
+        d->o->release(d->o->ctx, hold);
         return;
     }
-    d->o->release(d->o->ctx, hold);
+    d->reads = x;
+    d->connector = c;
+    d->hold = hold;
+    if (connector_is_local(c) || c->ops->list_groups == NULL)
+        begin_writing(d, now); /* nothing to read there: rules it had as another kind of tenant go */
 }
 
 /* ---- the job ---- */
@@ -351,8 +424,11 @@ static int64_t directories_step(void *self, int64_t now) {
     if (now < d->pause.until)
         return d->pause.until;
     enum err_code rc = refresh(d, &why);
-    if (rc == ERR_OK && !d->cleared)
-        rc = clear_gone(d, now, &why);
+    if (rc == ERR_OK && d->scanning) {
+        rc = scan(d, now, &why);
+        if (rc == ERR_OK)
+            return now;
+    }
     if (rc != ERR_OK) {
         pause_note(&d->pause, now, RETRY_FIRST_MS, RETRY_LAST_MS);
         if (d->pause.failures == 1)
@@ -362,18 +438,17 @@ static int64_t directories_step(void *self, int64_t now) {
     pause_end(&d->pause);
     if (d->o->directory_interval_s == 0)
         return INT64_MAX;
-    if (now < d->next_request)
-        return d->next_request;
     if (d->reads == NULL)
-        return choose(d, now);
-    go_on_reading(d, now);
-    return d->next_request;
+        return now < d->next_request ? d->next_request : choose(d, now);
+    return d->connector != NULL ? go_on_reading(d, now) : go_on_writing(d, now);
 }
 
 static void directories_free(void *self) {
     struct directories *d = self;
     stop_reading(d);
     map_done(&d->tenants, free);
+    strbuf_done(&d->cursor);
+    strbuf_done(&d->gone);
     free(d);
 }
 
@@ -384,6 +459,8 @@ enum err_code directories_job(const struct controller_options *options, struct j
     if (d == NULL)
         return err_set(err, ERR_NOMEM, "a controller");
     d->o = options;
+    d->scanning = true;
+    d->cursor = d->gone = STRBUF(STORE_OWNER_MAX + 1);
     random_bytes(options->env->random, d->tenants.seed, sizeof d->tenants.seed);
     d->ok = metrics_counter(options->metrics, name, "result=\"ok\"", help);
     d->failed = metrics_counter(options->metrics, name, "result=\"failed\"", help);

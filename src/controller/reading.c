@@ -4,11 +4,11 @@ enum err_code reading_start(struct reading *r, struct str tenant, int64_t now, s
     *r = (struct reading) { .arena = arena_new(READING_MEMORY_MAX),
                             .after = STRBUF(64 * 1024),
                             .began = now };
-    if (r->arena != NULL) {
+    if (r->arena != NULL)
         r->tenant = arena_str(r->arena, tenant);
-        r->rules = rule_list_new(r->arena);
-    }
-    if (r->rules != NULL && r->tenant.ptr != NULL)
+    for (size_t i = 0; r->arena != NULL && i < RULE_DIRECTORY_PARTS; i++)
+        r->parts[i] = rule_list_new(r->arena);
+    if (r->arena != NULL && !arena_failed(r->arena))
         return ERR_OK;
     reading_done(r);
     return err_set(err, ERR_NOMEM, "groups of a directory");
@@ -26,6 +26,19 @@ static bool is_usable(struct str name) {
            !str_has_control(name);
 }
 
+static uint64_t hash_of(struct str s) {
+    static const uint64_t seed[2] = { 0 };
+    return siphash13(seed, s.ptr, s.len);
+}
+
+static void add_rule(struct reading *r, struct str user, struct str group) {
+    size_t part = hash_of(group) % RULE_DIRECTORY_PARTS;
+    AUTO(strbuf_done) struct strbuf both = STRBUF(4 * READING_NAME_MAX + 1024);
+    strbuf_addf(&both, "%.*s,%.*s", STR_FMT(user), STR_FMT(group));
+    r->sums[part] += hash_of(strbuf_str(&both)) | 1; /* in any order */
+    rule_add_group(r->parts[part], user, group, STR("*"));
+}
+
 static void take_member(struct reading *r, struct str group, const struct directory_member *m) {
     struct str name = m->name.len > 0 ? m->name : m->id;
     if (!is_usable(name)) {
@@ -37,7 +50,7 @@ static void take_member(struct reading *r, struct str group, const struct direct
         return;
     }
     r->members++;
-    rule_add_group(r->rules, key_of_user(r->arena, r->tenant, name), group, STR("*"));
+    add_rule(r, key_of_user(r->arena, r->tenant, name), group);
 }
 
 static enum err_code take_group(void *ctx, const struct directory_group *g, struct err *err) {

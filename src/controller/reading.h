@@ -14,8 +14,9 @@ enum {
 };
 struct reading {
     struct arena *arena; /* NULL: none is under way */
-    struct rule_list *rules;
-    struct str tenant; /* in the arena */
+    struct rule_list *parts[RULE_DIRECTORY_PARTS];
+    uint64_t sums[RULE_DIRECTORY_PARTS]; /* of a part's rules: the same for the same rules */
+    struct str tenant;                   /* in the arena */
     struct strbuf after;
     int64_t began;
     size_t pages, groups, members;

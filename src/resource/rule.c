@@ -134,8 +134,21 @@ struct str rule_owner_object(struct arena *a, const struct kind *k, struct str s
 struct str rule_owner_file(void) {
     return STR("file/casbin.policy_file");
 }
-struct str rule_owner_directory(struct arena *a, struct str tenant) {
-    return str_of(arena_printf(a, "directory/%.*s", STR_FMT(tenant)));
+struct str rule_owner_directory(struct arena *a, struct str tenant, size_t part) {
+    return str_of(arena_printf(a, "directory/%.*s/%02zu", STR_FMT(tenant), part));
+}
+
+bool rule_owner_is_directory(struct str owner, struct str *ret_tenant, size_t *ret_part) {
+    const struct str prefix = STR("directory/");
+    struct err ignored;
+    uint64_t part;
+    size_t slash = str_rfind(owner, '/');
+    if (!str_starts_with(owner, prefix) || slash < prefix.len ||
+        parse_u64(str_from(owner, slash + 1), 0, RULE_DIRECTORY_PARTS - 1, &part, &ignored) != ERR_OK)
+        return false;
+    *ret_tenant = str_sub(owner, prefix.len, slash - prefix.len);
+    *ret_part = (size_t)part;
+    return true;
 }
 
 struct str key_of_user(struct arena *a, struct str tenant, struct str username) {

@@ -3,6 +3,8 @@
 #include "resource/rule.h"
 #include "resource/write.h"
 
+enum { RULES_AT_ONCE = 2000 };
+
 struct ending {
     const struct resource_env *env;
     struct str tenant;
@@ -32,17 +34,32 @@ static enum err_code let_go(struct ending *e, struct store_tx *tx, struct resour
     return put_object(e->env, tx, w, w->old_revision, &revision, &e->refusal, err);
 }
 
+/* Parts of its directory's rules, until there were many. */
+static enum err_code clear_directory(struct ending *e, struct store_tx *tx, bool *ret_more, struct err *err) {
+    size_t removed = 0;
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < RULE_DIRECTORY_PARTS && removed < RULES_AT_ONCE; i++) {
+        struct str owner = rule_owner_directory(e->arena, e->tenant, i);
+        size_t changed = 0;
+        if (owner.ptr == NULL)
+            return err_set(err, ERR_NOMEM, "the end of a tenant");
+        rc = store_tx_set_owned(tx, RULES_KIND, owner, NULL, 0, &changed, err);
+        removed += changed;
+    }
+    *ret_more = removed >= RULES_AT_ONCE;
+    return rc;
+}
+
 static enum err_code clear(struct ending *e, struct store_tx *tx, bool *ret_more, struct err *err) {
-    struct str owner = rule_owner_directory(e->arena, e->tenant);
     enum err_code rc = cascade_tenant(e->env, tx, e->arena, e->tenant, e->limit, &e->removed, &e->refusal,
                                       err);
     *ret_more = e->removed == e->limit;
     if (rc != ERR_OK || *ret_more)
         return rc;
-    if (owner.ptr == NULL)
-        return err_set(err, ERR_NOMEM, "the end of a tenant");
-    rc = store_tx_set_owned(tx, RULES_KIND, owner, NULL, 0, NULL, err);
-    return rc == ERR_OK ? cascade_strangers(e->env, tx, e->arena, e->tenant, &e->refusal, err) : rc;
+    rc = clear_directory(e, tx, ret_more, err);
+    if (rc != ERR_OK || *ret_more)
+        return rc;
+    return cascade_strangers(e->env, tx, e->arena, e->tenant, &e->refusal, err);
 }
 
 static enum err_code end_object(struct ending *e, struct store_tx *tx, const struct store_object *o,

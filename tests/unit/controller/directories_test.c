@@ -60,6 +60,51 @@ static void pages_are_read_slowly_and_written_together(void **state) {
     assert_true(acme->least_pause_ms >= 200);
 }
 
+static void many_rules_are_written_in_parts_and_go_on_after_a_kill(void **state) {
+    (void)state;
+    size_t before = 0, pieces = 0;
+    rig_tenant("acme", "ldap");
+    acme = rig_directory("acme", false);
+    acme->made_groups = 190;
+    acme->made_members = 20;
+    rig_start();
+    for (int i = 0; i < 40; i++) { /* the reading, and the first parts */
+        size_t now;
+        (void)rig_step(CONTROLLER_DIRECTORIES);
+        now = rig_rule_count();
+        assert_true(now - before <= 300); /* of 3800 */
+        pieces += now != before;
+        before = now;
+    }
+    assert_true(pieces > 10 && before < 3800);
+    rig_kill();
+    rig_reopen_store();
+    rig_start();
+    rig_run_for(62 * 1000);
+    assert_int_equal(rig_rule_count(), 3800);
+    assert_int_equal(rig.held, 0);
+    acme->made_members = 10;
+    rig_run_for(700 * 1000);
+    assert_int_equal(rig_rule_count(), 1900);
+    rig_remove(&kind_identity_provider, "acme");
+    rig_run();
+    assert_int_equal(rig_rule_count(), 0);
+}
+
+/* The rules went with the first one: what was written last is no measure for the second. */
+static void a_tenant_made_anew_under_its_old_name_is_read_anew(void **state) {
+    (void)state;
+    acme_with_groups();
+    rig_start();
+    rig_run_for(1000);
+    rig_remove(&kind_identity_provider, "acme");
+    rig_run_lane(CONTROLLER_OBJECTS);
+    assert_int_equal(rig_rule_count(), 0);
+    rig_tenant("acme", "ldap"); /* before anybody looked at directories again */
+    rig_run_for(1000);
+    assert_int_equal(rig_rule_count(), 3);
+}
+
 static void one_tenant_is_read_at_a_time(void **state) {
     (void)state;
     acme_with_groups();
@@ -188,7 +233,8 @@ static void rules_of_a_tenant_that_went_while_nobody_looked_go_at_the_start(void
         for (int m = 0; m < 3; m++)
             rule_add_group(rules, str_of(arena_printf(rig.arena, "%s##user##u%d", gone[i], m)),
                            str_of(arena_printf(rig.arena, "%s##group##g", gone[i])), STR("*"));
-        assert_ok(rules_set(rig.store, rule_owner_directory(rig.arena, str_of(gone[i])), rules, NULL, &err));
+        assert_ok(rules_set(rig.store, rule_owner_directory(rig.arena, str_of(gone[i]), i * 30), rules, NULL,
+                            &err));
     }
     struct rule_list *of_file = rule_list_new(rig.arena);
     rule_add_group(of_file, STR("x"), STR("y"), STR("*"));
@@ -380,6 +426,8 @@ int main(void) {
         ON_BOTH(members_of_groups_become_rules),
         ON_BOTH(changes_are_followed_after_the_interval_and_told_once),
         ON_BOTH(pages_are_read_slowly_and_written_together),
+        ON_BOTH(many_rules_are_written_in_parts_and_go_on_after_a_kill),
+        ON_BOTH(a_tenant_made_anew_under_its_old_name_is_read_anew),
         ON_BOTH(one_tenant_is_read_at_a_time),
         ON_BOTH(an_outage_changes_nothing_and_is_asked_ever_more_seldom),
         ON_BOTH(a_reading_that_breaks_off_changes_nothing),
