@@ -108,6 +108,14 @@ static enum err_code update(struct import *m, struct import_item *i, const struc
 /* Somebody was faster: the daemon, for one, writes a better hash at a login. */
 static bool is_overtaken(const struct refusal *r) { return r->status == 409 || r->status == 404; }
 
+static bool is_listed(struct str list, const char *name) {
+    struct str one;
+    while (str_next(&list, ',', &one))
+        if (str_eq(str_trim(one), str_of(name)))
+            return true;
+    return false;
+}
+
 /* What would be stored, beside what is. */
 static enum err_code find_differences(struct import *m, struct import_item *i, struct change *c,
                                       bool *ret_again, struct err *err) {
@@ -127,7 +135,7 @@ static enum err_code find_differences(struct import *m, struct import_item *i, s
         return *ret_again ? ERR_OK : take_refusal(m, i, rc, &r, err);
     import_differences(i->kind, c->before, next, &c->differences);
     json_decref(next);
-    if (c->secret != NULL && !str_contains(strbuf_str(&c->differences), str_of(c->secret)))
+    if (c->secret != NULL && !is_listed(strbuf_str(&c->differences), c->secret))
         strbuf_addf(&c->differences, "%s%s", c->differences.len > 0 ? ", " : "", c->secret);
     return ERR_OK;
 }

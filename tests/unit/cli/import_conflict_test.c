@@ -320,13 +320,13 @@ static void a_signing_key_in_conflict_still_tells_genuine_keys(void **state) {
     signer_free(other);
     strbuf_adds(&text, "{" V "APISigningKey, metadata: {name: default-api-signing-key}, signingKey: ");
     base64_add(&text, jwk.ptr, jwk.len);
-    strbuf_adds(&text, "}");
+    strbuf_adds(&text, ", signingKeyPub: e30=}");
     assert_int_equal(rig_import(r, strbuf_c(&text)), 0);
     const char *key = api_key(r, "k", "{\"exp\":1900000000,\"iat\":1,\"usr\":\"ann\",\"ted\":\"t-1\"}", "");
     assert_int_equal(rig_run(r, (const char *const[]) { strbuf_c(&key_object), key, NULL }), 1);
-    rig_assert_line(
-        r, "conflict  APISigningKey default-api-signing-key: differs here in signingKey; --overwrite takes "
-           "what the dump says");
+    rig_assert_line(r, "conflict  APISigningKey default-api-signing-key: differs here in signingKeyPub, "
+                       "signingKey; --overwrite takes "
+                       "what the dump says");
     rig_assert_line(r, "created   APIKey k");
 }
 
