@@ -205,21 +205,21 @@ def test_a_tenant_and_a_client_count_at_once(daemon):
     api = Api(daemon)
     discovery = daemon.session()
     for i in range(5):
-        idp = {"metadata": {"name": f"t{i}"}, "spec": {"name": f"Tenant {i}", "type": "tke", "administrators": ["root"]}}
+        idp = {"metadata": {"name": f"ten{i}"}, "spec": {"name": f"Tenant {i}", "type": "tke", "administrators": ["root"]}}
         assert api.call("POST", "/identityproviders", json=idp).status_code == 201
-        user = {"spec": {"tenantID": f"t{i}", "username": "root", "displayName": "R", "hashedPassword": "YSBwYXNzd29yZCBvZiByb290"}}
+        user = {"spec": {"tenantID": f"ten{i}", "username": "root", "displayName": "R", "hashedPassword": "YSBwYXNzd29yZCBvZiByb290"}}
         assert api.call("POST", "/localidentities", json=user).status_code == 201
         client = {"spec": {"id": f"c{i}", "public": True, "name": "C", "redirect_uris": ["http://127.0.0.1/"]}}
         assert api.call("POST", "/clients", json=client).status_code == 201
         page = discovery.get(daemon.url("/auth"), params={
-            "client_id": f"c{i}", "redirect_uri": "http://127.0.0.1/", "response_type": "code", "scope": "openid", "connector_id": f"t{i}",
+            "client_id": f"c{i}", "redirect_uri": "http://127.0.0.1/", "response_type": "code", "scope": "openid", "connector_id": f"ten{i}",
             "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256"})
         assert page.status_code == 200 and "<form" in page.text, page.text[:500]
         assert api.call("DELETE", f"/clients/c{i}").status_code == 200
         gone = discovery.get(daemon.url("/auth"), params={"client_id": f"c{i}", "redirect_uri": "http://127.0.0.1/", "response_type": "code"})
         assert gone.status_code == 400
-        assert api.call("DELETE", f"/identityproviders/t{i}").status_code == 200
-        wait_until(lambda i=i: api.call("GET", f"/identityproviders/t{i}").status_code == 404, "the tenant to be gone with all it had")
-        left = [u for u in api.objects("localidentities")[0] if u["spec"]["tenantID"] == f"t{i}"]
+        assert api.call("DELETE", f"/identityproviders/ten{i}").status_code == 200
+        wait_until(lambda i=i: api.call("GET", f"/identityproviders/ten{i}").status_code == 404, "the tenant to be gone with all it had")
+        left = [u for u in api.objects("localidentities")[0] if u["spec"]["tenantID"] == f"ten{i}"]
         assert left == []
     assert time.monotonic() > 0
