@@ -44,7 +44,10 @@ class Authority:
 
 
 class KubeDaemon(Daemon):
-    """tke-auth as kubectl's server. `clients` and `front` are the CAs of client certificates and of front proxies."""
+    """tke-auth as kubectl's server. `clients` and `front` are the CAs of client certificates and of front proxies; `authority` is the CA of
+    its own certificate when the test brings one."""
+
+    authority = None
 
     def __init__(self, folder, config=None):
         folder = pathlib.Path(folder)
@@ -58,6 +61,10 @@ class KubeDaemon(Daemon):
                                "requestheader": {"client_ca_file": self.front.ca, "allowed_names": ["front-proxy-client"]}},
         }
         super().__init__(folder, merge_into(kube, config or {}))
+
+    @property
+    def ca(self):
+        return self.authority or super().ca
 
     @property
     def server(self):
