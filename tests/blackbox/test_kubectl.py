@@ -91,6 +91,8 @@ def test_the_guides_look_at_a_tenant_and_its_directory(root):
     assert json.loads(provider["spec"]["config"])["bindPW"] == "***", "the password stays where it is"
     user, = rows(root.run("get", "user", "--field-selector=spec.tenantID=default"))
     assert (user["NAME"], user["TENANT"]) == ("ldapadmin", "default")
+    same, = rows(root.run("get", "user", "default##ldapadmin"))
+    assert same == user, "how a caller of the platform names one of them"
     group, = rows(root.run("get", "group", "--field-selector=spec.tenantID=default"))
     assert group["NAME"] == "test"
 
@@ -350,6 +352,19 @@ def test_deletions_wait_until_the_object_is_gone(root):
     assert not set(root.names("pol")) & set(names)
     assert "NotFound" in root.run("delete", "pol", names[0], status=1)
     assert root.run("delete", "pol", names[0], "--ignore-not-found") == ""
+
+
+def test_what_belongs_together_is_deleted_together(root):
+    """Whatever the order: a role of a policy that has just gone is deleted without a word about that."""
+    names = [f"pol-{root.age}-set", f"rol-{root.age}-set", f"grp-{root.age}-set"]
+    documents = [policy(names[0]),
+                 manifest("Role", names[1], spec={"displayName": "r", "tenantID": "acme", "policies": [names[0], "pol-acme-viewer"]}),
+                 {**manifest("LocalGroup", names[2], spec={"displayName": "g", "tenantID": "acme"}), "status": {"users": [{"id": "usr-acme-bob"}]}}]
+    root.apply(*documents)
+    assert root.json("get", "grp", names[2])["status"]["users"] == [{"id": "usr-acme-bob", "name": "bob"}]
+    assert root.json("get", "rol", names[1])["spec"]["policies"] == [names[0], "pol-acme-viewer"]
+    code, out, err = root.call("delete", "-f", "-", stdin=yaml.safe_dump_all(documents))
+    assert (code, out.count(" deleted"), err) == (0, 3, "")
 
 
 def test_all_of_a_namespace_are_deleted(root):
