@@ -55,7 +55,7 @@ def proxy(site, backend, certificates, tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture(params=list(KUBECTLS))
+@pytest.fixture(params=[pytest.param("old", marks=pytest.mark.slow), "new"])
 def kubectl(request, proxy, tmp_path):
     return lambda token: Kubectl(tmp_path / token[-8:], request.param, proxy.url, proxy.ca, {"token": token})
 
