@@ -97,6 +97,7 @@ static enum err_code copy_paths(struct objects *o, const struct config *c, struc
     return failed ? err_set(err, ERR_NOMEM, "the server") : ERR_OK;
 }
 
+/* At once, so that no change after its first revision goes past it, and the first snapshot already has it. */
 static enum err_code open_hub(struct objects *o, struct err *err) {
     const struct kube_hub_options options = { .events_max = EVENTS_MAX,
                                               .bytes_max = EVENTS_BYTES_MAX,

@@ -82,49 +82,16 @@ class Authenticator:
         return {"username": name, "groups": groups}
 
 
-class ApiServer:
-    def __init__(self, folder, authenticator):
+class TlsServer:
+    """HTTPS on loopback with a certificate of its own: url, ca (a path)."""
+
+    def __init__(self, folder, handler):
         self.ca = str(folder / "apiserver.pem")
         key = str(folder / "apiserver.key")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
                         "-subj", "/CN=apiserver", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", self.ca],
                        check=True, capture_output=True)
-        self.refusals = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self, status, document):
-                body = json.dumps(document).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_GET(self):
-                scheme, _, token = self.headers.get("Authorization", "").partition(" ")
-                try:
-                    if scheme != "Bearer":
-                        raise Refused("no bearer token")
-                    user = authenticator.authenticate(token)
-                except Refused as why:
-                    outer.refusals.append(str(why))
-                    self.answer(401, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "code": 401,
-                                      "message": "Unauthorized"})
-                    return
-                if self.path.split("?")[0] == "/api":
-                    self.answer(200, {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
-                elif self.path.split("?")[0] == "/apis":
-                    self.answer(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": []})
-                else:
-                    self.answer(200, user)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.ca, key)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
@@ -135,3 +102,51 @@ class ApiServer:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class JsonHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, document):
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer_unauthorized(self):
+        self.answer(401, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "code": 401,
+                          "message": "Unauthorized"})
+
+    def bearer(self):
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer":
+            raise Refused("no bearer token")
+        return token
+
+    def log_message(self, *args):
+        pass
+
+
+class ApiServer(TlsServer):
+    def __init__(self, folder, authenticator):
+        self.refusals = []
+        outer = self
+
+        class Handler(JsonHandler):
+            def do_GET(self):
+                try:
+                    user = authenticator.authenticate(self.bearer())
+                except Refused as why:
+                    outer.refusals.append(str(why))
+                    self.answer_unauthorized()
+                    return
+                if self.path.split("?")[0] == "/api":
+                    self.answer(200, {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
+                elif self.path.split("?")[0] == "/apis":
+                    self.answer(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": []})
+                else:
+                    self.answer(200, user)
+
+        super().__init__(folder, Handler)

@@ -1,24 +1,29 @@
 """What README.md and docs/ say is true: commands run, configurations are accepted, names exist, links lead somewhere.
 
-A block ```console is run line by line ("$ command", then what it prints; "..." stands for anything). A block ```sh needs another
+A block ```console is run line by line ("$ command", "> more of it", then what it prints; "..." stands for anything). A block ```sh needs another
 machine and is parsed. A block ```yaml that begins with "# tke-auth.yaml" must pass check-config; ```json is an ldap.json; ```nginx serves a login.
 """
 import configparser
+import http.server
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
+import threading
 
 import pytest
 import yaml
 
+from kubeclients import BASE, KUBECTLS, ROOT_TOKEN, KubeDaemon
 from support import BIN, ROOT, SECRET, Browser, Daemon, free_port, seed_connector, wait_until
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NAMES = [str(p.relative_to(ROOT)) for p in PAGES]
 DEPLOY = ROOT / "deploy"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = [str(p.relative_to(ROOT)) for p in [*PAGES, *sorted(DEPLOY.rglob("*.md"))]]
+API_PAGE = "docs/kubernetes-api.md"  # has a daemon of its own to run its commands
 ISSUER_HOST = "auth.example.com"
 
 
@@ -75,6 +80,8 @@ def test_every_relative_link_leads_somewhere(name):
 def test_every_page_is_reachable_from_the_readme():
     for page in PAGES[1:]:
         assert f"(docs/{page.name})" in read("README.md"), page.name
+    for page in DEPLOY.rglob("*.md"):
+        assert any(f"({('../' * (name.count('/'))) + str(page.relative_to(ROOT))})" in read(name) for name in NAMES), page.name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -267,6 +274,8 @@ def steps(text):
     for line in text.splitlines():
         if line.startswith("$ "):
             found.append((line[2:], []))
+        elif line.startswith("> ") and not found[-1][1]:
+            found[-1] = (found[-1][0] + "\n" + line[2:], [])
         else:
             found[-1][1].append(line)
     return found
@@ -279,18 +288,22 @@ def lines_pattern(lines):
     return "".join(parts)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if blocks(n, "console")])
-def test_commands_of_a_page_do_what_it_says(name, site, tmp_path):
+def run_page(name, folder, env):
     todo = [step for text in blocks(name, "console") for step in steps(text)]
     script = ["set -euo pipefail"]
     for i, (command, _) in enumerate(todo):
         script += [command, f"printf '@@%d\\n' {i}"]
-    done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=tmp_path, env=page_environment(site, tmp_path), text=True,
+    done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=180)
     outputs = re.split(r"@@\d+\n", done.stdout)
     assert done.returncode == 0, f"{todo[len(outputs) - 1][0]}\n{outputs[-1]}"
     for (command, expected), output in zip(todo, outputs):
         assert not expected or re.fullmatch(lines_pattern(expected), output), f"$ {command}\n{output}"
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if blocks(n, "console") and n != API_PAGE])
+def test_commands_of_a_page_do_what_it_says(name, site, tmp_path):
+    run_page(name, tmp_path, page_environment(site, tmp_path))
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if blocks(n, "sh")])
@@ -299,6 +312,116 @@ def test_commands_for_other_machines_are_shell(name):
         subprocess.run(["bash", "-n", "-c", text], check=True, timeout=60)
         for path in re.findall(r"(?<![\w/.])((?:deploy|config)/[\w./-]+)", text):
             assert (ROOT / path).exists(), path
+
+
+# ---- the page on the API ----
+
+
+@pytest.fixture(scope="module")
+def api_site(tmp_path_factory):
+    daemon = KubeDaemon(tmp_path_factory.mktemp("api"), {"issuer": f"https://{ISSUER_HOST}/oidc"})
+    daemon.config["staticClients"].append({"id": "kubernetes", "public": True, "redirectURIs": ["http://localhost:8000"]})
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+class Tunnel(http.server.ThreadingHTTPServer):
+    """A proxy for kubectl that leads every CONNECT to the daemon, whatever the name."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_CONNECT(self):
+            with socket.create_connection(("127.0.0.1", self.server.to)) as there:
+                self.send_response(200)
+                self.end_headers()
+                pump = threading.Thread(target=self.copy, args=(self.connection, there), daemon=True)
+                pump.start()
+                self.copy(there, self.connection)
+
+        def copy(self, source, target):
+            try:
+                while data := source.recv(65536):
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+
+        def log_message(self, *args):
+            pass
+
+    daemon_threads = True
+
+    def __init__(self, to):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.to = to
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+KUBELOGIN = """#!/usr/bin/python3
+# As kubelogin does it, with the browser in here: `kubectl oidc-login get-token --oidc-issuer-url=... --oidc-client-id=...`
+import json, sys, types
+sys.path.insert(0, {tests!r})
+import requests
+from support import Browser, pkce
+options = {{}}
+for word in sys.argv[2:]:
+    name, _, value = word.partition("=")
+    options.setdefault(name, []).append(value)
+assert sys.argv[1] == "get-token" and options["--oidc-issuer-url"] == [{issuer!r}] and options["--certificate-authority"] == ["ca.crt"]
+def session():
+    s = requests.Session()
+    s.trust_env, s.verify = False, {ca!r}
+    return s
+browser = Browser(types.SimpleNamespace(issuer={issuer!r}, session=session), base={base!r})
+client, redirect, (verifier, challenge) = options["--oidc-client-id"][0], "http://localhost:8000", pkce()
+code = browser.login("ann", "a password of ann", "acme", client_id=client, redirect_uri=redirect, code_challenge=challenge,
+                     code_challenge_method="S256", scope=" ".join(["openid", *options["--oidc-extra-scope"]]))["code"]
+answer = browser.redeem(code, auth=None, redirect_uri=redirect, client_id=client, code_verifier=verifier).json()
+print(json.dumps({{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {{"token": answer["id_token"]}}}}))
+"""
+
+
+def executable(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def test_commands_of_the_page_on_the_api_do_what_it_says(api_site, tmp_path):
+    tunnel = Tunnel(api_site.port)
+    env = page_environment(api_site, tmp_path)
+    executable(tmp_path / "bin" / "kubectl",
+               f"#!/bin/sh\nHTTPS_PROXY=http://127.0.0.1:{tunnel.server_address[1]} exec {KUBECTLS['new']} \"$@\"\n")
+    executable(tmp_path / "bin" / "kubectl-oidc_login", KUBELOGIN.format(
+        tests=str(ROOT / "tests/blackbox"), issuer=f"https://{ISSUER_HOST}/oidc", ca=api_site.ca, base=f"https://localhost:{api_site.port}/oidc"))
+    (tmp_path / "token").write_text(ROOT_TOKEN)
+    for made, name in zip(api_site.clients.issue("operator", "system:masters"), ("operator.crt", "operator.key")):
+        shutil.copy(made, tmp_path / name)
+    try:
+        run_page(API_PAGE, tmp_path, env)
+    finally:
+        tunnel.shutdown()
+        tunnel.server_close()
+
+
+def table(name, first_heading):
+    """{first cell: the others} of the table of a page that begins so."""
+    rows = read(name).split(f"| {first_heading} |")[1].split("\n\n")[0].splitlines()[2:]
+    cells = [[c.strip() for c in row.strip("|").split("|")] for row in rows]
+    return {c[0]: c[1:] for c in cells}
+
+
+def test_the_page_on_the_api_names_every_kind_and_its_selectors(api_site):
+    listed = {r["kind"]: r for r in api_site.api("GET", BASE).json()["resources"] if "/" not in r["name"]}
+    kinds = table(API_PAGE, "kind | short")
+    assert {k: "".join(r.get("shortNames", [])) for k, r in listed.items()} == {k: cells[0].strip("`") for k, cells in kinds.items()}
+    for names, (fields,) in table(API_PAGE, "kind | besides `metadata.name`").items():
+        for kind in names.split(", "):
+            for field in re.findall(r"`([^`]+)`", fields):
+                value = "1" if field == "limit" else "nothing"
+                answer = api_site.api("GET", f"{listed[kind]['name']}?fieldSelector={field}={value}")
+                assert answer.status_code == 200, f"{kind}: {field}: {answer.text}"
+            refused = api_site.api("GET", f"{listed[kind]['name']}?fieldSelector=spec.nonsense=1")
+            assert refused.status_code == 400, kind
 
 
 # ---- the gateway ----
