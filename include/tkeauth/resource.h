@@ -139,6 +139,7 @@ struct kind {
     const struct field *fields;        /* besides metadata: spec, status, data ... */
     const char *spec_key, *status_key; /* "spec", "Spec"; NULL: there is none */
     const char *generate_prefix;       /* "usr-"; NULL: a name must be given */
+    const char *name_path;             /* "spec.id": where the name stands, too; NULL: nowhere */
     const char *finalizer;             /* in spec.finalizers; NULL: deleted at once */
     const char *phase_deleting;        /* "Terminating", "Deleting" */
     const char *stamp;  /* member of the status that tells when it was last changed; NULL: none */

@@ -168,9 +168,12 @@ static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) 
 static enum err_code commit(struct writing *x, struct err *err) {
     x->causes = x->r->cause_count;
     x->warnings = x->r->warning_count;
-    enum err_code rc = store_transact(x->env->store, run_write, x, NULL, err);
+    int64_t last = 0;
+    enum err_code rc = store_transact(x->env->store, run_write, x, &last, err);
     if (x->ran_dry)
         return ERR_OK;
+    if (rc == ERR_OK && x->removed)
+        x->revision = last;
     if (rc != ERR_OK && x->r->status != 0)
         (void)err_set(err, rc, "%s", x->r->message);
     return rc;
@@ -272,7 +275,10 @@ static void replace_finalizers(struct resource_write *w) {
 static enum err_code assemble(struct writing *x, struct err *err) {
     struct resource_write *w = &x->w;
     const struct resource_options *o = x->o;
-    json_t *meta = meta_build(x->env, w->kind, object_metadata(w->given), object_metadata(w->old), o, x->r);
+    struct resource_options named = *o;
+    if (w->old == NULL && w->kind->name_path != NULL && object_name(w->given).len == 0 && o->force_name.ptr == NULL)
+        named.force_name = object_str_at(w->given, w->kind->name_path);
+    json_t *meta = meta_build(x->env, w->kind, object_metadata(w->given), object_metadata(w->old), &named, x->r);
     w->object = json_deep_copy(w->part == PART_ALL ? w->given : w->old);
     if (meta == NULL || w->object == NULL) {
         json_decref(meta);

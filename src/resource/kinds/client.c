@@ -87,10 +87,9 @@ static enum err_code prepare(const struct resource_env *env, struct resource_wri
     (void)env;
     (void)err;
     struct str id = object_str_at(w->object, "spec.id"), secret = object_str_at(w->given, "spec.secret");
-    if (w->old == NULL && id.len > 0)
-        set_str(w->object, "metadata", "name", id);
-    else
-        set_str(w->object, "spec", "id", object_name(w->object));
+    if (id.len > 0 && !str_eq(id, object_name(w->object)))
+        refuse_field(r, "FieldValueInvalid", "spec.id", "Invalid value: must be the same as metadata.name");
+    set_str(w->object, "spec", "id", object_name(w->object));
     bool is_public = json_is_true(object_at(w->object, "spec.public"));
     if (w->from_configuration || (w->old != NULL && object_is_mirror(w->old))) /* which keeps the secret */
         return ERR_OK;
@@ -141,6 +140,7 @@ const struct kind kind_client = {
     .tenancy = TENANCY_PLATFORM,
     .fields = fields,
     .spec_key = "spec",
+    .name_path = "spec.id",
     .name_is_free = true,
     .selectable = selectable,
     .columns = columns,

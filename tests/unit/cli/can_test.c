@@ -194,7 +194,7 @@ static void fill_database(void) {
         "\"admins\"}]}}");
     own_rule(store, rule_owner_file(), "corp##user##old", "pol-nodes");
     AUTO_FREE(arena_free) struct arena *a = arena_new(4096);
-    own_rule(store, rule_owner_directory(a, STR("corp")), "corp##user##dora", "corp##group##admins");
+    own_rule(store, rule_owner_directory(a, STR("corp"), 0), "corp##user##dora", "corp##group##admins");
     store_close(store);
     keyring_free(keyring);
 }
