@@ -14,7 +14,7 @@ enum {
     EVENTS_MAX = 20000,
     EVENTS_BYTES_MAX = 64 * 1024 * 1024,
     BOOKMARK_S = 60,
-    HISTORY_S = 600,        /* a watcher may be away for so long */
+    HISTORY_S = 600, /* a watcher may be away for so long */
     HISTORY_CHANGES_MAX = 200000,
     COMPACT_EVERY_S = 30,
     COMPACT_BATCH = 2000,
@@ -42,9 +42,13 @@ struct objects {
 
 /* ---- wires ---- */
 
-static void snapshot_changed(void *ctx, int64_t revision) { settle_want(((struct objects *)ctx)->settle, revision); }
+static void snapshot_changed(void *ctx, int64_t revision) {
+    settle_want(((struct objects *)ctx)->settle, revision);
+}
 
-static void wait_settled(void *ctx, int64_t revision) { settle_wait(((struct objects *)ctx)->settle, revision); }
+static void wait_settled(void *ctx, int64_t revision) {
+    settle_wait(((struct objects *)ctx)->settle, revision);
+}
 
 static const char *check_connector(void *ctx, struct arena *a, struct str type, struct str config) {
     const struct objects *o = ctx;
@@ -53,11 +57,9 @@ static const char *check_connector(void *ctx, struct arena *a, struct str type, 
 
 static void fill_environments(struct objects *o, const struct keyring *keyring) {
     const struct server_parts *p = &o->parts;
-    o->connector_env = (struct connector_env) { .store = p->store,
-                                                .clock = p->clock,
-                                                .random = p->random,
-                                                .log = p->log,
-                                                .metrics = p->metrics };
+    o->connector_env = (struct connector_env) {
+        .store = p->store, .clock = p->clock, .random = p->random, .log = p->log, .metrics = p->metrics
+    };
     o->env = (struct resource_env) { .store = p->store,
                                      .keyring = keyring,
                                      .clock = p->clock,
@@ -71,6 +73,7 @@ static void fill_kube(struct objects *o) {
     o->kube = (struct kube_app) { .env = &o->env,
                                   .judges = { .find_key = api_key_table_find, .find_key_ctx = o->keys },
                                   .enforcer = o->enforcer,
+                                  .hub = o->hub,
                                   .settle = wait_settled,
                                   .settle_ctx = o };
 }
@@ -94,6 +97,21 @@ static enum err_code copy_paths(struct objects *o, const struct config *c, struc
     return failed ? err_set(err, ERR_NOMEM, "the server") : ERR_OK;
 }
 
+/* At once, so that no change after its first revision goes past it, and the first snapshot already has it. */
+static enum err_code start_hub(struct objects *o, struct err *err) {
+    const struct kube_hub_options options = { .events_max = EVENTS_MAX,
+                                              .bytes_max = EVENTS_BYTES_MAX,
+                                              .store = o->parts.store,
+                                              .clock = o->parts.clock,
+                                              .log = o->parts.log,
+                                              .metrics = o->parts.metrics,
+                                              .bookmark_s = BOOKMARK_S };
+    enum err_code rc = kube_hub_new(&options, feed_revision(o->feed), &o->hub, err);
+    if (rc == ERR_OK)
+        feed_connect(o->feed, o->hub, NULL);
+    return rc;
+}
+
 static enum err_code build(struct objects *o, const struct objects_options *options, struct err *err) {
     enum err_code rc = copy_paths(o, options->config, err);
     if (rc == ERR_OK)
@@ -114,6 +132,8 @@ static enum err_code build(struct objects *o, const struct objects_options *opti
                                        .snapshot_changed = snapshot_changed,
                                        .ctx = o };
     rc = feed_new(&feed, &o->feed, err);
+    if (rc == ERR_OK)
+        rc = start_hub(o, err);
     if (rc == ERR_OK)
         rc = api_signing_key_ensure(&o->env, err);
     fill_kube(o);
@@ -136,20 +156,6 @@ enum err_code objects_new(const struct objects_options *options, struct objects 
     return ERR_OK;
 }
 
-static enum err_code start_hub(struct objects *o, struct err *err) {
-    const struct kube_hub_options options = { .events_max = EVENTS_MAX,
-                                              .bytes_max = EVENTS_BYTES_MAX,
-                                              .store = o->parts.store,
-                                              .clock = o->parts.clock,
-                                              .log = o->parts.log,
-                                              .metrics = o->parts.metrics,
-                                              .bookmark_s = BOOKMARK_S };
-    enum err_code rc = kube_hub_new(&options, feed_revision(o->feed), &o->hub, err);
-    if (rc == ERR_OK)
-        o->kube.hub = o->hub;
-    return rc;
-}
-
 static enum err_code start_controller(struct objects *o, struct err *err) {
     const struct controller_options options = { .env = &o->env,
                                                 .metrics = o->parts.metrics,
@@ -169,9 +175,7 @@ static enum err_code start_controller(struct objects *o, struct err *err) {
 }
 
 enum err_code objects_start(struct objects *o, struct err *err) {
-    enum err_code rc = start_hub(o, err);
-    if (rc == ERR_OK)
-        rc = start_controller(o, err);
+    enum err_code rc = start_controller(o, err);
     if (rc == ERR_OK)
         feed_connect(o->feed, o->hub, o->controller);
     return rc;
@@ -206,13 +210,18 @@ void objects_free(struct objects *o) {
 
 /* ---- parts ---- */
 
-struct enforcer *objects_enforcer(const struct objects *o) { return o->enforcer; }
+struct enforcer *objects_enforcer(const struct objects *o) {
+    return o->enforcer;
+}
 const struct resource_env *objects_env(const struct objects *o) { return &o->env; }
 const struct connector_env *objects_connector_env(const struct objects *o) { return &o->connector_env; }
 const struct kube_app *objects_kube(const struct objects *o) { return &o->kube; }
-struct settle *objects_settle(const struct objects *o) { return o->settle; }
+struct settle *objects_settle(const struct objects *o) {
+    return o->settle;
+}
 
-enum err_code objects_follow_policy(struct objects *o, const struct config *c, size_t *ret_changed, struct err *err) {
+enum err_code objects_follow_policy(struct objects *o, const struct config *c, size_t *ret_changed,
+                                    struct err *err) {
     return policy_file_sync(&o->policy, c->casbin.policy_file, o->model, o->parts.store, o->parts.random,
                             ret_changed, err);
 }
@@ -224,7 +233,8 @@ static void compact(struct objects *o) {
     int64_t before = clock_now_s(o->parts.clock) - HISTORY_S;
     size_t count = 0;
     do {
-        if (store_compact(o->parts.store, before, HISTORY_CHANGES_MAX, COMPACT_BATCH, &count, &err) != ERR_OK) {
+        if (store_compact(o->parts.store, before, HISTORY_CHANGES_MAX, COMPACT_BATCH, &count, &err) !=
+            ERR_OK) {
             log_warn_err(o->parts.log, NULL, "compaction_failed", &err);
             return;
         }
