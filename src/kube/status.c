@@ -60,14 +60,21 @@ static void send(struct http_response *res, unsigned status, const struct strbuf
     http_body(res, "application/json", strbuf_str(out));
 }
 
+/* Gone between two looks at it. */
+static void say_it_is_gone(const struct kube_request *kr, struct refusal *r) {
+    if (kr->kind != NULL && kr->name.len > 0)
+        (void)refuse(r, 404, "NotFound", "%s." RESOURCE_GROUP " \"%.*s\" not found", kr->kind->plural,
+                     STR_FMT(str_sub(kr->name, 0, 300)));
+    else
+        (void)refuse(r, 404, "NotFound", "the server could not find the requested resource");
+}
+
 /* What a failure that nobody put into words amounts to; the details are the log's. */
-static void put_into_words(struct refusal *r, enum err_code rc) {
+static void put_into_words(const struct kube_request *kr, struct refusal *r, enum err_code rc) {
     switch (rc) {
     case ERR_UNAUTHENTICATED: (void)refuse(r, 401, "Unauthorized", "Unauthorized"); break;
     case ERR_FORBIDDEN: (void)refuse(r, 403, "Forbidden", "the request is not allowed"); break;
-    case ERR_NOT_FOUND:
-        (void)refuse(r, 404, "NotFound", "the server could not find the requested resource");
-        break;
+    case ERR_NOT_FOUND: say_it_is_gone(kr, r); break;
     case ERR_EXISTS:
     case ERR_CONFLICT: (void)refuse(r, 409, "Conflict", "somebody else was faster; please try again"); break;
     case ERR_EXPIRED:
@@ -94,10 +101,12 @@ void answer_refusal(struct kube_request *kr, enum err_code rc, const struct err 
     struct refusal *r = &kr->refusal;
     bool was_said = r->status != 0;
     if (!was_said)
-        put_into_words(r, rc);
+        put_into_words(kr, r, rc);
     if (!was_said && r->status >= 500)
         log_error_err(kr->req->log, kr->req->request_id, "api_failed", err, KV("path", kr->req->path));
-    status_print(&out, r, kr->kind, kr->name);
+    /* kubectl shows the causes of an invalid object, or, when nothing says which object it is, the message. */
+    bool is_told_by_message = r->status == 422 && r->cause_count == 0;
+    status_print(&out, r, is_told_by_message ? NULL : kr->kind, is_told_by_message ? STR_NULL : kr->name);
     if (r->status == 401)
         http_set_header(kr->res, "WWW-Authenticate", STR("Bearer"));
     if (r->retry_after_s > 0) {

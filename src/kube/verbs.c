@@ -157,11 +157,9 @@ static enum err_code resolve_subjects(struct kube_request *kr, json_t *given, co
 /* Roles of a project are put together of the project's policies; a tenant's others would reach beyond it. */
 static enum err_code check_project_role(void *ctx, struct store_tx *tx, const struct resource_write *w,
                                         struct refusal *r, struct err *err) {
-    struct kube_request *kr = ctx;
-    const json_t *policies = object_at(w->object, "spec.policies");
+    (void)ctx;
+    const json_t *policies = object_at(w->object, "spec.policies"); /* none of an object that goes */
     enum err_code rc = ERR_OK;
-    if (w->kind != &kind_role || w->object == NULL || kr->scope.level != SCOPE_PROJECT)
-        return ERR_OK;
     for (size_t i = 0; rc == ERR_OK && i < json_array_size(policies); i++) {
         struct store_object o;
         json_t *policy = NULL;
@@ -177,6 +175,13 @@ static enum err_code check_project_role(void *ctx, struct store_tx *tx, const st
         json_decref(policy);
     }
     return rc;
+}
+
+/* Only where it matters: what comes along has to be done also if nothing changes, so that there is a write then. */
+static void watch_project_role(struct kube_request *kr, struct resource_options *o) {
+    if (kr->kind != &kind_role || kr->scope.level != SCOPE_PROJECT)
+        return;
+    o->also = check_project_role;
 }
 
 /* Passwords are hashed where that may take its time. True: moved there. */
@@ -210,6 +215,8 @@ static enum err_code create(struct kube_request *kr, json_t *given, struct resou
     force_tenant(kr, given, true);
     force_project(kr, given);
     enum err_code rc = into_namespace(kr, given);
+    if (kr->name.len == 0)
+        kr->name = object_name(given); /* for whoever is told about it */
     if (rc == ERR_OK)
         rc = check_extra_policies(kr, given, err);
     if (rc == ERR_OK && moves_to_hash(kr, given))
@@ -218,8 +225,7 @@ static enum err_code create(struct kube_request *kr, json_t *given, struct resou
         rc = resolve_subjects(kr, given, NULL, err);
     if (rc != ERR_OK || kr->moved)
         return rc;
-    o->also = check_project_role;
-    o->ctx = kr;
+    watch_project_role(kr, o);
     rc = resource_create(kr->app->env, kr->kind, kr->arena, given, o, &object, &revision, &kr->refusal, err);
     if (rc != ERR_OK)
         return rc;
@@ -285,8 +291,7 @@ static enum err_code update(struct kube_request *kr, json_t *given, const json_t
         rc = resolve_subjects(kr, given, old, err);
     if (rc != ERR_OK || kr->moved)
         return rc;
-    o->also = check_project_role;
-    o->ctx = kr;
+    watch_project_role(kr, o);
     rc = resource_update(kr->app->env, kr->kind, kr->arena, request_store_name(kr), given, revision, o,
                          &object, &written, &removed, &kr->refusal, err);
     return rc == ERR_OK ? answer_updated(kr, object, written, removed, o, err) : rc;
