@@ -10,9 +10,12 @@ struct str request_query(const struct kube_request *kr, const char *name) {
     return value;
 }
 
+/* As Kubernetes reads them: given is true unless it says false. Its Python client says "True". */
 bool request_query_flag(const struct kube_request *kr, const char *name) {
-    struct str v = request_query(kr, name);
-    return str_eq(v, STR("true")) || str_eq(v, STR("1"));
+    struct str v = STR_NULL;
+    if (form_find(&kr->query, str_of(name), &v) == 0)
+        return false;
+    return !str_eq_nocase(v, STR("false")) && !str_eq(v, STR("0"));
 }
 
 enum err_code request_dry_run(struct kube_request *kr, bool *ret) {

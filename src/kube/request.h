@@ -51,7 +51,7 @@ struct kube_request {
 MUST_CHECK enum err_code request_read(struct kube_request *kr, struct err *err);
 /* The value of a query parameter; STR_NULL: absent. */
 struct str request_query(const struct kube_request *kr, const char *name);
-bool request_query_flag(const struct kube_request *kr, const char *name); /* "true", "1" */
+bool request_query_flag(const struct kube_request *kr, const char *name); /* given, and not "false" or "0" */
 /* dryRun=All. Another value is refused. */
 MUST_CHECK enum err_code request_dry_run(struct kube_request *kr, bool *ret);
 /* What the store knows the named object by. */
