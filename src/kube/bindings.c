@@ -220,7 +220,8 @@ enum err_code bind_project_policy(struct kube_request *kr, const struct project_
     *ret = keep_json(kr, written);
     if (*ret == NULL)
         return err_set(err, ERR_NOMEM, "a binding");
-    verb_audit(kr, b->bind ? "project_bound" : "project_unbound", &kind_project_policy_binding, name);
+    if (!o.dry_run)
+        verb_audit(kr, b->bind ? "project_bound" : "project_unbound", &kind_project_policy_binding, name);
     return ERR_OK;
 }
 

@@ -45,6 +45,7 @@ enum err_code verb_options(struct kube_request *kr, struct resource_options *ret
         !str_eq(validation, STR("Ignore")))
         return refuse(&kr->refusal, 400, "BadRequest", "fieldValidation: must be Strict, Warn or Ignore");
     ret->strict = str_eq(validation, STR("Strict"));
+    ret->ignore_unknown = str_eq(validation, STR("Ignore"));
     /* As Kubernetes: a client that does not say who it is is called by the first word of its User-Agent. */
     struct str agent, rest;
     (void)str_cut(http_header(kr->req, "User-Agent"), '/', &agent, &rest);
@@ -495,7 +496,12 @@ static enum err_code read_delete_options(struct kube_request *kr, struct resourc
     ret->uid = json_get_str(preconditions, "uid");
     if (version.len > 0 && parse_i64(version, 1, INT64_MAX, &ret->revision, &ignored) != ERR_OK)
         return refuse(&kr->refusal, 409, "Conflict", "Precondition failed: resourceVersion");
-    ret->dry_run = ret->dry_run || json_array_size(dry) > 0;
+    for (size_t i = 0; i < json_array_size(dry); i++) {
+        const char *value = json_string_value(json_array_get(dry, i));
+        if (value == NULL || strcmp(value, "All") != 0)
+            return refuse(&kr->refusal, 400, "BadRequest", "dryRun: must be [\"All\"]");
+        ret->dry_run = true;
+    }
     return ERR_OK;
 }
 
