@@ -266,6 +266,7 @@ static enum err_code check_role_name(struct store_tx *tx, struct resource_write 
                                      struct err *err) {
     struct str role = role_of(w->arena, w->object);
     struct sharing sharing = { .object = w->object };
+    check_platform_name(object_tenant(w->kind, w->object), role, "spec.rulePrefix", r);
     const struct store_query q = { .kind = str_of(w->kind->plural),
                                    .key = index_node(w->arena, role),
                                    .each = look_at_sharer,

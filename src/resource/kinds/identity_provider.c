@@ -263,6 +263,11 @@ static void validate(const struct resource_env *env, const struct resource_write
     if (w->old == NULL && problem != NULL && !w->from_configuration)
         refuse_field(r, "FieldValueInvalid", "metadata.name", "Invalid value: \"%.*s\": %s", STR_FMT(name),
                      problem);
+    if (w->old == NULL && is_platform_tenant_id(name) && !w->from_configuration)
+        refuse_field(r, "FieldValueInvalid", "metadata.name",
+                     "Invalid value: \"%.*s\": is reserved: the names of its policies and roles would be the "
+                     "platform's own",
+                     STR_FMT(name));
     if (w->old != NULL &&
         !str_eq(object_str_at(w->old, "spec.type"), object_str_at(w->object, "spec.type")) &&
         !w->from_configuration)
