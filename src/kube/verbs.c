@@ -2,6 +2,7 @@
 
 #include "kube/access.h"
 #include "kube/apply.h"
+#include "kube/bindings.h"
 #include "kube/list.h"
 #include "kube/patch.h"
 #include "kube/people.h"
@@ -185,6 +186,12 @@ static void watch_project_role(struct kube_request *kr, struct resource_options 
     o->also = check_project_role;
 }
 
+static enum err_code hide_foreign_policies(struct kube_request *kr, json_t *given, struct err *err) {
+    if (kr->kind != &kind_role)
+        return ERR_OK;
+    return policies_hide_foreign(kr, json_object_get(json_object_get(given, "spec"), "policies"), err);
+}
+
 /* Passwords are hashed where that may take its time. True: moved there. */
 static bool moves_to_hash(struct kube_request *kr, const json_t *given) {
     bool hashes = kr->kind == &kind_local_identity && object_str_at(given, "spec.hashedPassword").len > 0;
@@ -222,6 +229,8 @@ static enum err_code create(struct kube_request *kr, json_t *given, struct resou
         rc = check_extra_policies(kr, given, err);
     if (rc == ERR_OK && moves_to_hash(kr, given))
         return ERR_OK;
+    if (rc == ERR_OK)
+        rc = hide_foreign_policies(kr, given, err);
     if (rc == ERR_OK)
         rc = resolve_subjects(kr, given, NULL, err);
     if (rc != ERR_OK || kr->moved)
@@ -288,6 +297,8 @@ static enum err_code update(struct kube_request *kr, json_t *given, const json_t
         rc = people_check_status(kr, old, err);
     if (rc == ERR_OK && o->part == PART_ALL && moves_to_hash(kr, given))
         return ERR_OK;
+    if (rc == ERR_OK && o->part == PART_ALL)
+        rc = hide_foreign_policies(kr, given, err);
     if (rc == ERR_OK && o->part != PART_FINALIZE)
         rc = resolve_subjects(kr, given, old, err);
     if (rc != ERR_OK || kr->moved)
