@@ -22,6 +22,7 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 MASTER_TOKEN = "a-token-of-the-tests-for-system-masters"
+QUIET_TIMEOUT = 900  # a watch may have nothing to tell for a long time
 TOKEN = r"eyJ[\w-]+\.[\w-]+\.[\w-]+"
 
 
@@ -154,7 +155,7 @@ class Api:
         context = ssl.create_default_context(cafile=self.ca)
         if self.certificate:
             context.load_cert_chain(*self.certificate)
-        return http.client.HTTPSConnection(url.hostname, url.port, context=context, timeout=2 * START_TIMEOUT)
+        return http.client.HTTPSConnection(url.hostname, url.port, context=context, timeout=QUIET_TIMEOUT)
 
     def request(self, method, path, body=None, query=None, **options):
         return Reply(self.send(method, path, body, query, **options))
@@ -236,7 +237,7 @@ class Watch:
                 if condition(events):
                     return events
                 left = end - time.monotonic()
-                assert left > 0 and not self.ended, f"no {what} in {[e['type'] for e in events]}"
+                assert left > 0 and not self.ended, f"no {what} in {[e['type'] for e in events]}, {'ended' if self.ended else 'too late'}"
                 self.changed.wait(left)
 
     def wait_for(self, kind_of_event, name):
