@@ -284,6 +284,7 @@ struct resource_options {
     struct str subresource;
     bool keep_managed;     /* the object's managedFields were made by the caller (server-side apply) */
     bool strict;           /* unknown fields are refused (400) instead of warned about */
+    bool ignore_unknown;   /* they are not even warned about */
     struct str force_name; /* STR_NULL: metadata.name as given, or generated */
     bool trusted; /* an import or the daemon itself: uid, times, status and hashes are taken as given */
     bool from_configuration; /* the mirror of something the configuration file says */

@@ -95,13 +95,15 @@ static enum err_code store_key(struct kube_request *kr, const struct key_request
         return rc;
     if (keep_json(kr, object) == NULL)
         return err_set(err, ERR_NOMEM, "an API key");
-    audit_event(kr->req->log, kr->req->request_id, "api_key_issued", KV("name", object_name(object)),
-                KV("user", k->username), KV("tenant", k->tenant), KV("expires_at", k->expires_at),
-                KV("address", kr->req->client_ip));
+    if (!o.dry_run)
+        audit_event(kr->req->log, kr->req->request_id, "api_key_issued", KV("name", object_name(object)),
+                    KV("user", k->username), KV("tenant", k->tenant), KV("expires_at", k->expires_at),
+                    KV("address", kr->req->client_ip));
     (void)json_object_set_new(json_object_get(object, "spec"), "apiKey", json_stringn(token.ptr, token.len));
     kr->app->settle(kr->app->settle_ctx, revision);
+    rc = print_answer(kr, 201, object, revision, err);
     http_set_header(kr->res, "Cache-Control", STR("no-store"));
-    return print_answer(kr, 201, object, revision, err);
+    return rc;
 }
 
 static enum err_code issue(struct kube_request *kr, struct key_request *k, const json_t *body,

@@ -115,6 +115,31 @@ static enum err_code change_policies(void *ctx, json_t *object, struct refusal *
     return ERR_OK;
 }
 
+enum err_code policies_hide_foreign(struct kube_request *kr, json_t *names, struct err *err) {
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && kr->scope.level != SCOPE_PLATFORM && json_is_array(names) &&
+                       i < json_array_size(names);) {
+        struct store_object o;
+        json_t *policy = NULL;
+        struct str name = str_of(json_string_value(json_array_get(names, i)));
+        rc = store_get(kr->app->env->store, kr->arena, str_of(kind_policy.plural), name, &o, err);
+        if (rc == ERR_OK)
+            rc = json_parse(o.body, &policy, err);
+        bool foreign = rc == ERR_OK && !str_eq(object_tenant(&kind_policy, policy), kr->scope.tenant);
+        json_decref(policy);
+        if (rc == ERR_NOT_FOUND ||
+            rc == ERR_INVALID) /* or no name at all, which is complained of elsewhere */
+            rc = ERR_OK;
+        if (foreign) {
+            warn(&kr->refusal, "spec.policies: there is no policy \"%.*s\"; it was left out",
+                 STR_FMT(str_sub(name, 0, 100)));
+            (void)json_array_remove(names, i);
+        } else
+            i++;
+    }
+    return rc;
+}
+
 /* Of a project's role only the project's policies can be had. */
 static enum err_code check_project_policies(struct kube_request *kr, const json_t *policies,
                                             struct err *err) {
@@ -137,6 +162,8 @@ static enum err_code change_role(struct kube_request *kr, bool bind, struct err 
     struct resource_options o = options_of(kr, &rc);
     if (rc == ERR_OK)
         rc = request_body(kr, "PolicyBinding", &body, err);
+    if (rc == ERR_OK && bind)
+        rc = policies_hide_foreign(kr, json_object_get(body, "policies"), err);
     struct role_change c = { kr, json_object_get(body, "policies"), bind };
     if (rc == ERR_OK && bind)
         rc = check_project_policies(kr, c.policies, err);
@@ -220,7 +247,8 @@ enum err_code bind_project_policy(struct kube_request *kr, const struct project_
     *ret = keep_json(kr, written);
     if (*ret == NULL)
         return err_set(err, ERR_NOMEM, "a binding");
-    verb_audit(kr, b->bind ? "project_bound" : "project_unbound", &kind_project_policy_binding, name);
+    if (!o.dry_run)
+        verb_audit(kr, b->bind ? "project_bound" : "project_unbound", &kind_project_policy_binding, name);
     return ERR_OK;
 }
 

@@ -135,11 +135,21 @@ static bool matches_keyword(const struct filter *f, const json_t *object) {
     return false;
 }
 
+/* Contract 2.0: with a project header, lists are of what concerns the project, whoever asks. */
+static bool is_of_project(const struct filter *f, const json_t *object) {
+    if (f->scope.project.len == 0)
+        return true;
+    if (f->kind == &kind_policy)
+        return str_eq(object_str_at(object, "spec.scope"), STR("project"));
+    return f->kind != &kind_project_policy_binding ||
+           str_eq(object_str_at(object, "spec.projectID"), f->scope.project);
+}
+
 bool filter_matches(const struct filter *f, const json_t *object) {
     if (f->scope.level == SCOPE_PLATFORM && f->scope.tenant.ptr != NULL &&
         f->kind->tenancy != TENANCY_PLATFORM && !str_eq(object_tenant(f->kind, object), f->scope.tenant))
         return false;
-    return access_sees(&f->scope, f->kind, object) &&
+    return access_sees(&f->scope, f->kind, object) && is_of_project(f, object) &&
            (f->namespace.len == 0 || str_eq(object_namespace(object), f->namespace)) &&
            label_selector_matches(&f->labels, json_object_get(object_metadata(object), "labels")) &&
            field_selector_matches(&f->fields, object) && matches_keyword(f, object);

@@ -1,11 +1,13 @@
 #include "kube/list.h"
 
+#include "kube/people.h"
 #include "kube/status.h"
 
 enum {
     TOKEN_MAX = 2048,
     PAGE_BYTES_MAX = 256 * 1024 * 1024,
     CHUNK_MAX = 64 * 1024 * 1024,
+    DECORATION_MAX = 64 * 1024 * 1024,
     LOOKED_AT_MAX =
         5000, /* objects a page looks at: a selector that hardly ever matches must not keep a worker for long */
 };
@@ -131,6 +133,9 @@ static enum err_code read_version(struct kube_request *kr, struct list_request *
         return match.len > 0 && version.len == 0
                    ? refuse(&kr->refusal, 400, "BadRequest",
                             "resourceVersionMatch is forbidden unless resourceVersion is provided")
+               : str_eq(match, STR("Exact"))
+                   ? refuse(&kr->refusal, 400, "BadRequest",
+                            "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"")
                    : ERR_OK;
     if (parse_i64(version, 0, INT64_MAX, &wanted, &ignored) != ERR_OK)
         return refuse(&kr->refusal, 400, "BadRequest", "resourceVersion: Invalid value: \"%.*s\"",
@@ -157,6 +162,10 @@ static enum err_code read_request(struct kube_request *kr, struct list_request *
     if (limit.len > 0 && parse_u64(limit, 0, INT64_MAX, &n, &ignored) != ERR_OK)
         return refuse(&kr->refusal, 400, "BadRequest", "limit: must be a number of objects");
     l->limit = n > KUBE_LIMIT_MAX ? KUBE_LIMIT_MAX : (size_t)n;
+    struct str version = request_query(kr, "resourceVersion");
+    if (token.len > 0 && version.len > 0 && !str_eq(version, STR("0")))
+        return refuse(&kr->refusal, 400, "BadRequest",
+                      "specifying resource version is not allowed when using continue");
     if (token.len > 0)
         return token_read(kr, token, &l->revision, &l->after);
     return read_version(kr, l, err);
@@ -168,7 +177,19 @@ struct items {
     struct printer printer;
     struct strbuf *out;
     bool first;
+    struct kube_request *decorates; /* people are shown with their policies; NULL: as they are stored */
 };
+
+static enum err_code add_decorated(struct items *i, const struct store_object *o, const json_t *object,
+                                   struct err *err) {
+    json_t *shown = json_deep_copy(object);
+    enum err_code rc = shown != NULL ? people_decorate(i->decorates, shown, true, err)
+                                     : err_set(err, ERR_NOMEM, "an object");
+    if (rc == ERR_OK)
+        rc = printer_object(&i->printer, STR_NULL, shown, o->revision, i->out, err);
+    json_decref(shown);
+    return rc;
+}
 
 static enum err_code add_item(void *ctx, const struct store_object *o, const json_t *object,
                               struct err *err) {
@@ -176,7 +197,9 @@ static enum err_code add_item(void *ctx, const struct store_object *o, const jso
     if (!i->first)
         strbuf_addc(i->out, ',');
     i->first = false;
-    enum err_code rc = printer_object(&i->printer, o->body, object, o->revision, i->out, err);
+    enum err_code rc = i->decorates != NULL
+                           ? add_decorated(i, o, object, err)
+                           : printer_object(&i->printer, o->body, object, o->revision, i->out, err);
     return rc == ERR_OK ? strbuf_check(i->out, err) : rc;
 }
 
@@ -186,20 +209,47 @@ static enum err_code too_old(struct kube_request *kr) {
                   "list; list again without it");
 }
 
+/* "policy=true" (contract 2.1, 2.9). */
+static bool decorates(const struct filter *f) {
+    return f->with_policies && (f->kind == &kind_local_identity || f->kind == &kind_local_group);
+}
+
+/* One page, or without a limit all of them: what is shown besides needs the request, so it cannot be a stream. Every page has memory of its
+ * own. */
+static enum err_code fill_decorated(struct kube_request *kr, struct listing *l, size_t limit,
+                                    struct items *items, struct err *err) {
+    AUTO_FREE(arena_free) struct arena *a = arena_new(DECORATION_MAX);
+    struct kube_request scratch = *kr;
+    enum err_code rc = a != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "a list");
+    scratch.arena = a;
+    items->decorates = &scratch;
+    do {
+        if (rc == ERR_OK)
+            rc = listing_page(kr->app->env->store, l, limit > 0 ? limit : KUBE_PAGE, err);
+        if (rc == ERR_OK && arena_failed(a))
+            rc = err_set(err, ERR_NOMEM, "a list");
+        if (rc == ERR_OK)
+            arena_reset(a);
+    } while (rc == ERR_OK && limit == 0 && l->more);
+    items->decorates = NULL;
+    return rc;
+}
+
 static enum err_code answer_page(struct kube_request *kr, const struct filter *f,
                                  struct list_request *request, struct err *err) {
     AUTO(strbuf_done)
-    struct strbuf items_text = STRBUF(PAGE_BYTES_MAX),
-                  out = STRBUF(PAGE_BYTES_MAX), token = STRBUF(TOKEN_MAX);
-    struct items items = { printer_of(kr), &items_text, true };
+    struct strbuf items_text = STRBUF(PAGE_BYTES_MAX), out = STRBUF(PAGE_BYTES_MAX),
+                  token = STRBUF(TOKEN_MAX);
+    struct items items = { printer_of(kr), &items_text, true, NULL };
     struct listing l = { .filter = f,
-                         .want_parsed = printer_parses(&items.printer),
+                         .want_parsed = printer_parses(&items.printer) || decorates(f),
                          .each = add_item,
                          .ctx = &items,
                          .revision = request->revision,
                          .after = &request->after,
                          .more = true };
-    enum err_code rc = listing_page(kr->app->env->store, &l, request->limit, err);
+    enum err_code rc = decorates(f) ? fill_decorated(kr, &l, request->limit, &items, err)
+                                    : listing_page(kr->app->env->store, &l, request->limit, err);
     if (rc == ERR_EXPIRED)
         return too_old(kr);
     if (rc != ERR_OK)
@@ -248,7 +298,7 @@ static enum http_stream_state stream_read(void *ctx, char *out, size_t max, size
 }
 
 static enum err_code fill_chunk(struct list_stream *s, struct err *err) {
-    struct items items = { s->printer, &s->chunk, !s->any };
+    struct items items = { s->printer, &s->chunk, !s->any, NULL };
     AUTO(strbuf_done) struct strbuf objects = STRBUF(CHUNK_MAX);
     items.out = &objects;
     struct listing l = { .filter = &s->filter,
@@ -322,5 +372,6 @@ enum err_code list_objects(struct kube_request *kr, struct err *err) {
         rc = read_request(kr, &request, err);
     if (rc != ERR_OK)
         return rc;
-    return request.limit > 0 ? answer_page(kr, &f, &request, err) : answer_all(kr, &f, &request, err);
+    return request.limit > 0 || decorates(&f) ? answer_page(kr, &f, &request, err)
+                                              : answer_all(kr, &f, &request, err);
 }

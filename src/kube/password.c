@@ -109,6 +109,7 @@ enum err_code password_change(struct kube_request *kr, struct err *err) {
         return rc;
     if (keep_json(kr, written) == NULL)
         return err_set(err, ERR_NOMEM, "an object");
-    verb_audit(kr, "password_changed", kr->kind, kr->name);
-    return print_answer(kr, 201, written, revision, err);
+    if (!o.dry_run)
+        verb_audit(kr, "password_changed", kr->kind, kr->name);
+    return verb_answer_written(kr, 201, written, revision, o.dry_run, err);
 }

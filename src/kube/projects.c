@@ -3,6 +3,7 @@
 #include "kube/access.h"
 #include "kube/bindings.h"
 #include "kube/directory.h"
+#include "kube/filter.h"
 #include "kube/lists.h"
 #include "kube/print.h"
 #include "kube/subjects.h"
@@ -75,15 +76,18 @@ static enum err_code gather_all(struct kube_request *kr, struct str project, jso
 }
 
 enum err_code projects_list(struct kube_request *kr, struct err *err) {
+    AUTO(filter_done) struct filter f = { 0 };
     json_t *projects = NULL, *p;
     const char *id;
     struct made_list l;
-    enum err_code rc = gather_all(kr, kr->scope.project, &projects, err);
+    enum err_code rc = filter_read(kr, &f, err);
+    if (rc == ERR_OK)
+        rc = gather_all(kr, kr->scope.project, &projects, err);
     if (rc == ERR_OK)
         rc = made_list_new(kr, &kind_project, &l, err);
     json_object_foreach(projects, id, p) {
         (void)id;
-        if (rc == ERR_OK)
+        if (rc == ERR_OK && filter_matches(&f, p))
             rc = made_list_add(&l, json_incref(p), 0, err);
     }
     return rc == ERR_OK ? made_list_answer(&l, 200, STR_NULL, err) : rc;

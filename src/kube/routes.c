@@ -127,6 +127,8 @@ static kube_handler *find_subresource(const struct kube_request *kr, bool *ret_k
 }
 
 static kube_handler *find_verb(const struct kube_request *kr) {
+    if (kr->name.len == 0 && (kr->req->method == HTTP_PUT || kr->req->method == HTTP_PATCH))
+        return NULL; /* of all objects at once there is only DELETE */
     for (size_t i = 0; i < ARRAY_LEN(special); i++)
         if (special[i].kind == kr->kind && strcmp(special[i].verb, kr->verb) == 0)
             return special[i].handle;

@@ -105,7 +105,7 @@ void answer_refusal(struct kube_request *kr, enum err_code rc, const struct err 
     if (!was_said && r->status >= 500)
         log_error_err(kr->req->log, kr->req->request_id, "api_failed", err, KV("path", kr->req->path));
     /* kubectl shows the causes of an invalid object, or, when nothing says which object it is, the message. */
-    bool is_told_by_message = r->status == 422 && r->cause_count == 0;
+    bool is_told_by_message = r->status == 401 || (r->status == 422 && r->cause_count == 0);
     status_print(&out, r, is_told_by_message ? NULL : kr->kind, is_told_by_message ? STR_NULL : kr->name);
     if (r->status == 401)
         http_set_header(kr->res, "WWW-Authenticate", STR("Bearer"));

@@ -2,6 +2,7 @@
 
 #include "kube/access.h"
 #include "kube/apply.h"
+#include "kube/bindings.h"
 #include "kube/list.h"
 #include "kube/patch.h"
 #include "kube/people.h"
@@ -45,6 +46,7 @@ enum err_code verb_options(struct kube_request *kr, struct resource_options *ret
         !str_eq(validation, STR("Ignore")))
         return refuse(&kr->refusal, 400, "BadRequest", "fieldValidation: must be Strict, Warn or Ignore");
     ret->strict = str_eq(validation, STR("Strict"));
+    ret->ignore_unknown = str_eq(validation, STR("Ignore"));
     /* As Kubernetes: a client that does not say who it is is called by the first word of its User-Agent. */
     struct str agent, rest;
     (void)str_cut(http_header(kr->req, "User-Agent"), '/', &agent, &rest);
@@ -184,6 +186,12 @@ static void watch_project_role(struct kube_request *kr, struct resource_options 
     o->also = check_project_role;
 }
 
+static enum err_code hide_foreign_policies(struct kube_request *kr, json_t *given, struct err *err) {
+    if (kr->kind != &kind_role)
+        return ERR_OK;
+    return policies_hide_foreign(kr, json_object_get(json_object_get(given, "spec"), "policies"), err);
+}
+
 /* Passwords are hashed where that may take its time. True: moved there. */
 static bool moves_to_hash(struct kube_request *kr, const json_t *given) {
     bool hashes = kr->kind == &kind_local_identity && object_str_at(given, "spec.hashedPassword").len > 0;
@@ -221,6 +229,8 @@ static enum err_code create(struct kube_request *kr, json_t *given, struct resou
         rc = check_extra_policies(kr, given, err);
     if (rc == ERR_OK && moves_to_hash(kr, given))
         return ERR_OK;
+    if (rc == ERR_OK)
+        rc = hide_foreign_policies(kr, given, err);
     if (rc == ERR_OK)
         rc = resolve_subjects(kr, given, NULL, err);
     if (rc != ERR_OK || kr->moved)
@@ -287,6 +297,8 @@ static enum err_code update(struct kube_request *kr, json_t *given, const json_t
         rc = people_check_status(kr, old, err);
     if (rc == ERR_OK && o->part == PART_ALL && moves_to_hash(kr, given))
         return ERR_OK;
+    if (rc == ERR_OK && o->part == PART_ALL)
+        rc = hide_foreign_policies(kr, given, err);
     if (rc == ERR_OK && o->part != PART_FINALIZE)
         rc = resolve_subjects(kr, given, old, err);
     if (rc != ERR_OK || kr->moved)
@@ -495,7 +507,12 @@ static enum err_code read_delete_options(struct kube_request *kr, struct resourc
     ret->uid = json_get_str(preconditions, "uid");
     if (version.len > 0 && parse_i64(version, 1, INT64_MAX, &ret->revision, &ignored) != ERR_OK)
         return refuse(&kr->refusal, 409, "Conflict", "Precondition failed: resourceVersion");
-    ret->dry_run = ret->dry_run || json_array_size(dry) > 0;
+    for (size_t i = 0; i < json_array_size(dry); i++) {
+        const char *value = json_string_value(json_array_get(dry, i));
+        if (value == NULL || strcmp(value, "All") != 0)
+            return refuse(&kr->refusal, 400, "BadRequest", "dryRun: must be [\"All\"]");
+        ret->dry_run = true;
+    }
     return ERR_OK;
 }
 

@@ -188,13 +188,16 @@ enum err_code decode_given(const struct kind *k, const json_t *given, const stru
     if (decoded == NULL)
         return err_set(err, ERR_NOMEM, "an object");
     *ret = decoded;
+    if (r->cause_count >
+        0) /* what has the wrong type was left out: whatever else is said of it would mislead */
+        return refusal_check(r, k, object_name(decoded), err);
     if (unknown.len > 0 && o->strict) {
         AUTO(strbuf_done) struct strbuf text = STRBUF(1024);
         for (size_t i = 0; i < unknown.len; i++)
             strbuf_addf(&text, "%sunknown field \"%s\"", i ? ", " : "", unknown.items[i]);
         return refuse(r, 400, "BadRequest", "strict decoding error: %s", strbuf_c(&text));
     }
-    for (size_t i = 0; i < unknown.len; i++)
+    for (size_t i = 0; i < unknown.len && !o->ignore_unknown; i++)
         warn(r, "unknown field \"%s\"", unknown.items[i]);
     return ERR_OK;
 }

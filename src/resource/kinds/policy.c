@@ -108,6 +108,8 @@ static void check_patterns(const json_t *object, const char *path, struct refusa
 
 static void validate(const struct resource_env *env, const struct resource_write *w, struct refusal *r) {
     (void)env;
+    if (w->old == NULL)
+        check_platform_name(object_tenant(w->kind, w->object), object_name(w->object), "metadata.name", r);
     check_patterns(w->object, "spec.statement.actions", r);
     check_patterns(w->object, "spec.statement.resources", r);
     size_t actions = json_array_size(object_at(w->object, "spec.statement.actions"));

@@ -49,6 +49,8 @@ static const struct column columns[] = {
 
 static void validate(const struct resource_env *env, const struct resource_write *w, struct refusal *r) {
     (void)env;
+    if (w->old == NULL)
+        check_platform_name(object_tenant(w->kind, w->object), object_name(w->object), "metadata.name", r);
     check_subjects(w->kind, w->object, false, r);
     struct str project = object_str_at(w->object, "spec.projectID");
     if (project.len > 0 && name_problem(project, true) != NULL)
@@ -82,6 +84,8 @@ static enum err_code admit(const struct resource_env *env, struct store_tx *tx, 
                          STR_FMT(str_sub(name, 0, 100)));
         i++;
     }
+    if (json_is_array(list) && json_array_size(list) == 0) /* as if none had been named */
+        (void)json_object_set_new(json_object_get(w->object, "spec"), "policies", json_null());
     struct str project = object_str_at(w->object, "spec.projectID");
     if (!str_eq(project, object_str_at(w->old, "spec.projectID"))) {
         enum err_code rc = check_project_tenant(tx, w->arena, project, tenant, r, err);

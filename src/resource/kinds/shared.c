@@ -176,6 +176,19 @@ enum err_code check_node_name(struct store_tx *tx, struct arena *a, const struct
     return rc;
 }
 
+bool is_platform_tenant_id(struct str id) {
+    return str_eq(id, STR("platform")) || str_starts_with(id, STR("platform-"));
+}
+
+void check_platform_name(struct str tenant, struct str name, const char *field, struct refusal *r) {
+    bool is_platforms = str_starts_with(name, STR("pol-platform-")) ||
+                        str_starts_with(name, STR("rol-platform-"));
+    if (is_platforms && tenant.len > 0)
+        refuse_field(r, "FieldValueForbidden", field,
+                     "Forbidden: \"%.*s\": names of policies and roles of the platform are not a tenant's",
+                     STR_FMT(name));
+}
+
 /* ---- projects ---- */
 
 struct tenancy {

@@ -47,6 +47,11 @@ json_t *part_of(json_t *object, const char *part); /* made when absent */
  * an object of kind `k` (contract 4.3: whoever is linked to it gets it). Adds a cause when it does. */
 MUST_CHECK enum err_code check_node_name(struct store_tx *tx, struct arena *a, const struct kind *k,
                                          struct str name, struct refusal *r, struct err *err);
+/* "pol-platform-..." and "rol-platform-..." are the platform's, also while there are none: whoever holds such a role acts in all tenants.
+ * Adds a cause to `field` when a tenant's object would be called so. */
+void check_platform_name(struct str tenant, struct str name, const char *field, struct refusal *r);
+/* Ids that would make a tenant's own policies and roles be called so: "platform", "platform-x". */
+bool is_platform_tenant_id(struct str id);
 /* A project belongs to the tenant that first had a binding or role in it: another tenant's are refused with a cause, so that nobody gives their
  * people rights in somebody else's project. */
 MUST_CHECK enum err_code check_project_tenant(struct store_tx *tx, struct arena *a, struct str project,
