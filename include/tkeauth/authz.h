@@ -169,7 +169,7 @@ struct authz_webhook_options {
  * freed with enforcer_free. ERR_INVALID names file, line and column. */
 MUST_CHECK enum err_code authz_enforcer_new(const char *model_path, const struct random *random,
                                             struct enforcer **ret, struct err *err);
-/* Adds the rules of a file of casbin CSV, all or none. ERR_INVALID names file, line and column. */
+/* The rules of a file of casbin CSV instead of those there are, all or none. ERR_INVALID names file, line and column. */
 MUST_CHECK enum err_code authz_enforcer_load(struct enforcer *e, const char *policy_path, struct err *err);
 /* Everything but `enforcer`, `log`, `metrics`, `clock` and `random` is copied. */
 struct authz_options {

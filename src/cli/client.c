@@ -152,7 +152,7 @@ static enum err_code find_removable(const struct admin *admin, struct str id, st
         return err_set(err, rc, "there is no such stored client");
     if (rc == ERR_OK)
         rc = json_parse(o.body, &object, err);
-    if (rc == ERR_OK && is_mirror(object))
+    if (rc == ERR_OK && object_is_mirror(object))
         rc = err_set(
             err, ERR_FORBIDDEN,
             "a copy of a client of the configuration, which a running daemon takes away when it is gone "

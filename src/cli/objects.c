@@ -32,11 +32,6 @@ bool tenant_is_known(const struct config *c, struct store *s, struct arena *a, s
            store_get(s, a, str_of(kind_identity_provider.plural), id, &ignored, &err) != ERR_NOT_FOUND;
 }
 
-bool is_mirror(const json_t *object) {
-    const json_t *annotations = json_object_get(object_metadata(object), "annotations");
-    return str_eq(json_get_str(annotations, RESOURCE_SOURCE_ANNOTATION), STR("configuration"));
-}
-
 const char *field_for_people(const char *path) {
     static const char *const prefixes[] = { "spec.", "Spec.", "metadata." };
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)

@@ -9,8 +9,6 @@ bool configured_tenant(const struct config *c, struct str id);
 bool configured_client(const struct config *c, struct str id);
 /* The configuration file or an IdentityProvider says so; also true when the store cannot be read. */
 bool tenant_is_known(const struct config *c, struct store *s, struct arena *a, struct str id);
-/* A copy, for readers, of what the configuration file says. */
-bool is_mirror(const json_t *object);
 
 /* "name", "groups[0]": a field as a person calls it. */
 const char *field_for_people(const char *path);

@@ -172,22 +172,20 @@ enum err_code server_admin_replace_keys(const struct server_admin *s, struct err
     return signing_keys_replace(&keys, err);
 }
 
-static struct connector *find_connector(const struct generation *g, struct str id) {
-    for (size_t i = 0; i < g->connector_count; i++)
-        if (str_eq(str_of(g->connectors[i]->id), id))
-            return g->connectors[i];
-    return NULL;
-}
-
 enum err_code server_admin_ldap_search(const struct server_admin *s, struct arena *a, struct str tenant,
                                        struct str user, struct strbuf *ret_report, struct err *err) {
     struct generation *g = NULL;
+    struct tenant_set tenants = { 0 };
+    const struct connector_env env = { .store = s->state.store, .clock = clock_system(), .random = random_system() };
     enum err_code rc = load_generation(s->config_path, s->state.store, &g, err);
-    if (rc != ERR_OK)
-        return rc;
-    struct connector *c = find_connector(g, tenant);
-    rc = c ? connector_ldap_search(c, a, user, ret_report, err)
-           : err_set(err, ERR_NOT_FOUND, "there is no tenant \"%.*s\" in the configuration", STR_FMT(tenant));
+    if (rc == ERR_OK)
+        rc = tenants_load(s->state.store, s->state.keyring, g, &env, NULL, &tenants, err);
+    const struct tenant *t = rc == ERR_OK ? tenants_find_id(&tenants, tenant) : NULL;
+    if (rc == ERR_OK)
+        rc = t != NULL && t->connector != NULL
+                 ? connector_ldap_search(t->connector, a, user, ret_report, err)
+                 : err_set(err, ERR_NOT_FOUND, "there is no tenant \"%.*s\"", STR_FMT(tenant));
+    tenants_done(&tenants);
     generation_unref(g);
     return rc;
 }

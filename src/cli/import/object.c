@@ -131,7 +131,7 @@ static void leave_what_stays(struct import *m, struct import_item *i) {
     const json_t *annotations = json_object_get(object_metadata(i->object), "annotations");
     if (is_going(i->object))
         import_leave_out(m, i, "its deletion is under way");
-    else if (is_mirror(i->object))
+    else if (object_is_mirror(i->object))
         import_leave_out(m, i, "a copy of what the configuration of that server says");
     else if (i->kind == &kind_config_map && json_object_get(annotations, LEADER) != NULL)
         import_leave_out(m, i, "tells which of the old controllers leads");
