@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { TENANT_MEMORY_MAX = 8 * 1024 * 1024, TENANTS_MAX = 10000 };
+enum { TENANT_MEMORY_MAX = 8 * 1024 * 1024, TENANTS_MAX = 10000, FINGERPRINT_TEXT_MAX = 4 * 1024 * 1024 };
 
 struct tenant *tenant_ref(struct tenant *t) {
     atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
@@ -124,7 +124,6 @@ static struct tenant *tenant_new(struct arena *a, const struct identity_provider
     atomic_init(&t->refs, 1);
     t->arena = a;
     t->id = arena_str(a, p->id);
-    t->revision = p->revision;
     struct str_list administrators = str_list_copy(a, &p->administrators);
     t->administrators = administrators.items;
     t->administrator_count = administrators.len;
@@ -145,12 +144,31 @@ static void open_for(struct loading *l, struct tenant *t, const struct identity_
         log_error_err(l->env->log, NULL, "tenant_unusable", &err, KV("tenant", p->id));
 }
 
-/* The same object as before, and as much of the configuration as before: its connector goes on. */
-static struct tenant *unchanged(const struct loading *l, const struct store_object *o) {
-    struct tenant *t = tenants_find_id(l->before, o->name);
-    if (t == NULL || t->revision != o->revision ||
+static void add_part(struct strbuf *text, struct str part) {
+    strbuf_addf(text, "%zu:", part.len);
+    strbuf_add(text, part);
+}
+
+/* Everything but the status: how a directory is doing is no reason to leave it. */
+static enum err_code fingerprint(const struct identity_provider *p, unsigned char ret[SHA256_SIZE],
+                                 struct err *err) {
+    AUTO(strbuf_wipe_done) struct strbuf text = STRBUF(FINGERPRINT_TEXT_MAX);
+    add_part(&text, p->name);
+    add_part(&text, p->type);
+    add_part(&text, p->config);
+    for (size_t i = 0; i < p->administrators.len; i++)
+        add_part(&text, p->administrators.items[i]);
+    sha256(strbuf_str(&text), ret);
+    return strbuf_check(&text, err);
+}
+
+/* The same as before, and as much of the configuration as before: its connector goes on. */
+static struct tenant *unchanged(const struct loading *l, struct str id,
+                                const unsigned char print[SHA256_SIZE]) {
+    struct tenant *t = tenants_find_id(l->before, id);
+    if (t == NULL || memcmp(t->fingerprint, print, SHA256_SIZE) != 0 ||
         (t->generation != NULL && t->generation != l->generation) ||
-        (t->generation == NULL && of_generation(l->generation, o->name) != NULL) || t->connector == NULL)
+        (t->generation == NULL && of_generation(l->generation, id) != NULL) || t->connector == NULL)
         return NULL;
     return tenant_ref(t);
 }
@@ -159,9 +177,7 @@ static enum err_code load_one(void *ctx, const struct store_object *o, struct er
     struct loading *l = ctx;
     struct identity_provider p;
     struct err problem = { 0 };
-    struct tenant *t = unchanged(l, o);
-    if (t != NULL)
-        return append(l, t, err);
+    unsigned char print[SHA256_SIZE];
     AUTO_FREE(arena_free) struct arena *a = arena_new(TENANT_MEMORY_MAX);
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "a tenant");
@@ -171,12 +187,19 @@ static enum err_code load_one(void *ctx, const struct store_object *o, struct er
     }
     if (p.is_deleting)
         return ERR_OK;
+    enum err_code rc = fingerprint(&p, print, err);
+    if (rc != ERR_OK)
+        return rc;
+    struct tenant *t = unchanged(l, p.id, print);
+    if (t != NULL)
+        return append(l, t, err);
     t = tenant_new(a, &p);
     if (t == NULL || arena_failed(a)) {
         free(t);
         return err_set(err, ERR_NOMEM, "a tenant");
     }
     (void)STEAL(a); /* the tenant's now */
+    memcpy(t->fingerprint, print, sizeof print);
     open_for(l, t, &p);
     return append(l, t, err);
 }

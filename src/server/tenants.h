@@ -9,7 +9,7 @@ struct tenant {
     struct arena *arena;           /* owned; NULL: of the configuration's generation, which holds it */
     struct generation *generation; /* referenced, of tenants of the configuration */
     struct str id;
-    int64_t revision;            /* of the object */
+    unsigned char fingerprint[SHA256_SIZE]; /* of what the object says of it */
     struct connector *connector; /* NULL: its configuration cannot be used any more */
     const struct str *administrators;
     size_t administrator_count;

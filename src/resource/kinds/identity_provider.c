@@ -260,6 +260,8 @@ static void validate(const struct resource_env *env, const struct resource_write
     (void)env;
     struct str name = object_name(w->object);
     const char *problem = check_tenant_name(json_object_get(object_metadata(w->object), "name"));
+    if (str_eq(name, STR("platform"))) /* names of its policies would be those of the platform's */
+        problem = "stands for what belongs to no tenant";
     if (w->old == NULL && problem != NULL && !w->from_configuration)
         refuse_field(r, "FieldValueInvalid", "metadata.name", "Invalid value: \"%.*s\": %s", STR_FMT(name),
                      problem);
