@@ -227,19 +227,29 @@ static bool caller_holds(struct kube_request *kr, struct str role) {
     return access_holds(kr->app, key_of_user(kr->arena, kr->who.tenant, kr->who.name), groups, len, role);
 }
 
-bool access_user_is_administrator(struct kube_request *kr, struct str tenant, struct str username,
-                                  bool *ret_of_platform) {
-    struct str subject = key_of_user(kr->arena, tenant, username);
+static bool holds_administration(struct kube_request *kr, struct str tenant, struct str subject,
+                                 bool *ret_of_platform) {
     static const char *const platform[] = { KUBE_ROLE_ADMINISTRATOR, KUBE_ROLE_USER_MANAGER };
     *ret_of_platform = false;
     for (size_t i = 0; i < ARRAY_LEN(platform); i++)
         *ret_of_platform = *ret_of_platform || access_holds(kr->app, subject, NULL, 0, str_of(platform[i]));
+    const char *policy = arena_printf(kr->arena, "pol-%.*s-administrator", STR_FMT(tenant));
+    return *ret_of_platform || access_holds(kr->app, subject, NULL, 0, str_of(policy));
+}
+
+bool access_user_is_administrator(struct kube_request *kr, struct str tenant, struct str username,
+                                  bool *ret_of_platform) {
     struct authz_version version;
     authz_acquire(kr->app->authz, &version);
     bool named = authz_is_administrator(&version, tenant, username);
     authz_release(kr->app->authz, &version);
-    const char *policy = arena_printf(kr->arena, "pol-%.*s-administrator", STR_FMT(tenant));
-    return named || *ret_of_platform || access_holds(kr->app, subject, NULL, 0, str_of(policy));
+    return holds_administration(kr, tenant, key_of_user(kr->arena, tenant, username), ret_of_platform) ||
+           named;
+}
+
+bool access_group_is_administrator(struct kube_request *kr, struct str tenant, struct str id,
+                                   bool *ret_of_platform) {
+    return holds_administration(kr, tenant, key_of_group(kr->arena, tenant, id), ret_of_platform);
 }
 
 /* ---- how far ---- */

@@ -29,3 +29,6 @@ bool access_holds(const struct kube_app *app, struct str subject, const struct s
 /* Is that user an administrator: of the platform, or of their tenant? */
 bool access_user_is_administrator(struct kube_request *kr, struct str tenant, struct str username,
                                   bool *ret_of_platform);
+/* Does membership in that group make one? */
+bool access_group_is_administrator(struct kube_request *kr, struct str tenant, struct str id,
+                                   bool *ret_of_platform);

@@ -3,6 +3,7 @@
 #include "kube/access.h"
 #include "kube/directory.h"
 #include "kube/lists.h"
+#include "kube/people.h"
 #include "kube/print.h"
 #include "kube/subjects.h"
 
@@ -56,6 +57,8 @@ static enum err_code change_subjects(struct kube_request *kr, bool bind, struct 
     if (rc == ERR_OK && kr->scope.level == SCOPE_PROJECT && kr->kind != &kind_role)
         return refuse(&kr->refusal, 403, "Forbidden",
                       "what counts everywhere in the tenant is not a project's to give");
+    if (rc == ERR_OK)
+        rc = people_check_members(kr, object);
     struct resource_options o = options_of(kr, &rc);
     if (rc == ERR_OK)
         rc = read_binding(kr, kr->kind, object_tenant(kr->kind, object), &body, err);

@@ -90,7 +90,7 @@ enum err_code password_change(struct kube_request *kr, struct err *err) {
     if (rc == ERR_OK)
         rc = verb_options(kr, &o);
     if (rc == ERR_OK)
-        rc = people_check_change(kr, identity, identity, err);
+        rc = people_check_change(kr, identity, identity);
     if (rc == ERR_OK)
         rc = request_body(kr, "PasswordReq", &body, err);
     if (rc == ERR_OK)

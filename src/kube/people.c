@@ -8,52 +8,74 @@ bool people_is_self(const struct kube_request *kr, const json_t *identity) {
 }
 
 static enum err_code forbid(struct kube_request *kr, const char *why) {
-    return refuse(&kr->refusal, 403, "Forbidden",
-                  "localidentities." RESOURCE_GROUP " \"%.*s\" is forbidden: %s", STR_FMT(kr->name), why);
+    return refuse(&kr->refusal, 403, "Forbidden", "%s." RESOURCE_GROUP " \"%.*s\" is forbidden: %s",
+                  kr->kind->plural, STR_FMT(kr->name), why);
 }
 
-/* Somebody who manages users must not come to more rights through them: a new password for an administrator would be all of theirs. */
-static enum err_code check_above(struct kube_request *kr, const json_t *identity) {
+static bool is_of_people(const struct kube_request *kr) {
+    return kr->kind == &kind_local_identity || kr->kind == &kind_local_group;
+}
+
+/* Somebody who manages users must not come to more rights through them: a new password for an administrator would be all of theirs, as would be
+ * membership in their group, or an identity of the name that a tenant's list of administrators has. */
+static enum err_code check_above(struct kube_request *kr, const json_t *object) {
     bool of_platform = false;
     if (kr->scope.level == SCOPE_PLATFORM && kr->scope.is_full)
         return ERR_OK;
-    bool is_administrator = access_user_is_administrator(kr, object_tenant(&kind_local_identity, identity),
-                                                         object_str_at(identity, "spec.username"),
-                                                         &of_platform);
+    struct str tenant = object_tenant(kr->kind, object);
+    bool is_administrator = kr->kind == &kind_local_group
+                                ? access_group_is_administrator(kr, tenant, object_name(object), &of_platform)
+                                : access_user_is_administrator(
+                                      kr, tenant, object_str_at(object, "spec.username"), &of_platform);
     if (of_platform)
         return forbid(kr, "has a role of the platform; only its administrators can change it");
     if (is_administrator && !kr->scope.is_full)
-        return forbid(kr, "is an administrator; only administrators can change it");
+        return forbid(kr, "is an administrator, or makes one; only administrators can change it");
     return ERR_OK;
 }
 
-static enum err_code check_manager(struct kube_request *kr, const json_t *identity) {
-    if (kr->scope.level != SCOPE_PLATFORM && !kr->scope.is_full)
+static enum err_code check_manager(struct kube_request *kr, const json_t *object) {
+    bool of_group = kr->kind == &kind_local_group;
+    if (!of_group && kr->scope.level != SCOPE_PLATFORM && !kr->scope.is_full)
         return forbid(kr, "only an administrator of the tenant or the identity itself can change it");
-    return check_above(kr, identity);
+    return check_above(kr, object);
 }
 
-enum err_code people_check_change(struct kube_request *kr, const json_t *old, const json_t *given,
-                                  struct err *err) {
-    (void)given;
-    (void)err;
-    if (kr->kind != &kind_local_identity || people_is_self(kr, old))
-        return ERR_OK;
-    return check_manager(kr, old);
+/* Applications trust an address that is said to be verified: whose it is cannot be the user's own word. */
+static void check_verification(struct kube_request *kr, const json_t *old, json_t *given) {
+    static const char path[] = "spec.extra.emailVerified";
+    bool says = str_eq_nocase(object_str_at(given, path), STR("true"));
+    bool was = str_eq_nocase(object_str_at(old, path), STR("true")) &&
+               str_eq(object_str_at(old, "spec.email"), object_str_at(given, "spec.email"));
+    if (!says || was || kr->scope.level == SCOPE_PLATFORM || kr->scope.is_full)
+        return;
+    (void)json_object_del(json_object_get(json_object_get(given, "spec"), "extra"), "emailVerified");
+    warn(&kr->refusal, "%s: only an administrator can say so; left out", path);
 }
 
-enum err_code people_check_status(struct kube_request *kr, const json_t *old, struct err *err) {
-    (void)err;
-    if (kr->kind != &kind_local_identity)
-        return ERR_OK;
-    return check_manager(kr, old); /* nobody unlocks themselves */
+enum err_code people_check_create(struct kube_request *kr, const json_t *given) {
+    return is_of_people(kr) ? check_above(kr, given) : ERR_OK;
 }
 
-enum err_code people_check_delete(struct kube_request *kr, const json_t *old, struct err *err) {
-    (void)err;
-    if (kr->kind != &kind_local_identity)
+enum err_code people_check_change(struct kube_request *kr, const json_t *old, json_t *given) {
+    if (!is_of_people(kr))
         return ERR_OK;
-    return check_above(kr, old);
+    if (kr->kind != &kind_local_identity || !people_is_self(kr, old))
+        return check_manager(kr, old);
+    check_verification(kr, old, given);
+    return ERR_OK;
+}
+
+enum err_code people_check_status(struct kube_request *kr, const json_t *old) {
+    return is_of_people(kr) ? check_manager(kr, old) : ERR_OK; /* nobody unlocks themselves */
+}
+
+enum err_code people_check_members(struct kube_request *kr, const json_t *old) {
+    return is_of_people(kr) ? check_above(kr, old) : ERR_OK;
+}
+
+enum err_code people_check_delete(struct kube_request *kr, const json_t *old) {
+    return is_of_people(kr) ? check_above(kr, old) : ERR_OK;
 }
 
 /* ---- what is shown ---- */

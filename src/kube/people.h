@@ -2,12 +2,14 @@
 #pragma once
 #include "kube/request.h"
 
-/* Administrators may change anybody in their reach but those above them; everybody may change themselves, but not their rights. Anything but
- * a LocalIdentity passes. 403. */
-MUST_CHECK enum err_code people_check_change(struct kube_request *kr, const json_t *old, const json_t *given,
-                                             struct err *err);
-MUST_CHECK enum err_code people_check_status(struct kube_request *kr, const json_t *old, struct err *err);
-MUST_CHECK enum err_code people_check_delete(struct kube_request *kr, const json_t *old, struct err *err);
+/* Administrators may change anybody in their reach but those above them; everybody may change themselves, but not their rights, and not what
+ * others vouch for (`given` loses an address' verification that way). Groups that make administrators are theirs alone. Anything but a
+ * LocalIdentity or LocalGroup passes. 403. */
+MUST_CHECK enum err_code people_check_create(struct kube_request *kr, const json_t *given);
+MUST_CHECK enum err_code people_check_change(struct kube_request *kr, const json_t *old, json_t *given);
+MUST_CHECK enum err_code people_check_status(struct kube_request *kr, const json_t *old);
+MUST_CHECK enum err_code people_check_members(struct kube_request *kr, const json_t *old);
+MUST_CHECK enum err_code people_check_delete(struct kube_request *kr, const json_t *old);
 /* Is the LocalIdentity the caller's own? */
 bool people_is_self(const struct kube_request *kr, const json_t *identity);
 /* spec.extra.administrator, and with `policies` spec.extra.policies: {"pol-x":"Display name"} as text (contract 2.1). */

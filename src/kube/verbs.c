@@ -226,6 +226,8 @@ static enum err_code create(struct kube_request *kr, json_t *given, struct resou
     if (kr->name.len == 0)
         kr->name = object_name(given); /* for whoever is told about it */
     if (rc == ERR_OK)
+        rc = people_check_create(kr, given);
+    if (rc == ERR_OK)
         rc = check_extra_policies(kr, given, err);
     if (rc == ERR_OK && moves_to_hash(kr, given))
         return ERR_OK;
@@ -290,11 +292,11 @@ static enum err_code update(struct kube_request *kr, json_t *given, const json_t
     if (o->part == PART_ALL) {
         force_tenant(kr, given, false);
         force_project(kr, given);
-        rc = people_check_change(kr, old, given, err);
+        rc = people_check_change(kr, old, given);
         if (rc == ERR_OK)
             rc = check_extra_policies(kr, given, err);
-    } else if (kr->kind == &kind_local_identity)
-        rc = people_check_status(kr, old, err);
+    } else
+        rc = people_check_status(kr, old);
     if (rc == ERR_OK && o->part == PART_ALL && moves_to_hash(kr, given))
         return ERR_OK;
     if (rc == ERR_OK && o->part == PART_ALL)
@@ -527,7 +529,7 @@ enum err_code verb_delete(struct kube_request *kr, struct err *err) {
     if (rc == ERR_OK)
         rc = read_delete_options(kr, &d, err);
     if (rc == ERR_OK)
-        rc = people_check_delete(kr, old, err);
+        rc = people_check_delete(kr, old);
     if (rc == ERR_OK)
         rc = resource_remove(kr->app->env, kr->kind, kr->arena, request_store_name(kr), &d, &object,
                              &revision, &removed, &kr->refusal, err);
@@ -579,7 +581,7 @@ static enum err_code delete_one(struct kube_request *kr, struct str name, const 
     struct refusal r = { .arena = kr->arena };
     enum err_code rc = verb_load(kr, kr->kind, name, &old, &revision, err);
     if (rc == ERR_OK)
-        rc = people_check_delete(kr, old, err);
+        rc = people_check_delete(kr, old);
     if (rc == ERR_OK)
         rc = resource_remove(kr->app->env, kr->kind, kr->arena, name, d, &object, &revision, &removed, &r,
                              err);

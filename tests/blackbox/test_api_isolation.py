@@ -549,6 +549,45 @@ def test_callers_of_the_platform(world):
     world.master.create("roles", role("", "rol-platform-viewer", policies=["pol-platform-viewer"])).expect(201)
 
 
+def test_nobody_rises_through_the_people_they_manage(world):
+    """A clerk of a tenant and the platform's user manager look after users and groups, and get nobody's rights through them."""
+    home, master, front = world.home, world.master, world.daemon.proxied
+    actions = ["*Localidentit*", "*Localgroup*"]
+    master.create("policies", policy(home.id, f"pol-{home.id}-clerk", actions)).expect(201)
+    for name in ("clerk", "other"):
+        master.create("localidentities", {**identity(home.id, name), "metadata": {"name": home.user(name)}}).expect(201)
+    master.post("policies", f"pol-{home.id}-clerk", "binding", users(home.user("clerk"))).expect(201)
+    tops = {f"grp-{home.id}-top": (home.id, f"rol-{home.id}-administrator"), "grp-local-top": ("local", "rol-platform-administrator")}
+    for grp, (tenant, rol) in tops.items():
+        master.create("localgroups", group(tenant, grp)).expect(201)
+        subject = grp if tenant != "local" else f"local##{grp}"
+        master.post("roles", rol, "binding", {"groups": [{"id": subject}]}).expect(201)
+    top, platform_top = tops
+    clerk, manager = front("clerk", home.id), front("p-manager", "local")
+    for caller, grp, user in ((clerk, top, home.user("clerk")), (manager, top, home.user("other")), (manager, platform_top, "usr-p-manager")):
+        member = {"status": {"users": [{"id": user}]}}
+        for reply in (caller.post("localgroups", grp, "binding", users(user)), caller.patch("localgroups", grp, member),
+                      caller.patch("localgroups", grp, member, sub="status"), caller.delete("localgroups", grp)):
+            assert (reply.status, reply.reason) == (403, "Forbidden"), (grp, reply)
+    for caller, grp, user in ((clerk, f"grp-{home.id}", home.user("clerk")), (front("admin", home.id), top, home.user("other"))):
+        assert caller.post("localgroups", grp, "binding", users(user)).expect(201)
+        assert caller.post("localgroups", grp, "unbinding", users(user)).expect(201)
+    # Names that a list of administrators has, but nobody yet.
+    master.patch("identityproviders", home.id, {"spec": {"administrators": ["admin", "chief"]}}).expect(200)
+    assert clerk.create("localidentities", identity(home.id, "chief")).status == 403
+    assert manager.create("localidentities", identity(home.id, "chief")).status == 403
+    assert clerk.create("localidentities", identity(home.id, "clerks-own")).status == 201
+    assert front("admin", home.id).create("localidentities", identity(home.id, "chief")).status == 201
+    # An address is verified by others.
+    own = home.user("clerk")
+    said = clerk.patch("localidentities", own, {"spec": {"email": f"boss@{home.id}.example", "extra": {"emailVerified": "true", "a": "b"}}}).expect(200)
+    assert said.body["spec"]["extra"] == {"a": "b"} and "emailVerified" in said.warnings[0]
+    master.patch("localidentities", own, {"spec": {"extra": {"emailVerified": "true"}}}).expect(200)
+    assert clerk.patch("localidentities", own, {"spec": {"displayName": "x"}}).expect(200).body["spec"]["extra"]["emailVerified"] == "true"
+    moved = clerk.patch("localidentities", own, {"spec": {"email": f"chief@{home.id}.example"}}).expect(200)
+    assert moved.body["spec"]["extra"] == {"a": "b"}
+
+
 def test_what_a_tenant_deletes_as_a_whole_is_its_own(world):
     """Last: the third tenant's administrator deletes every collection."""
     third, admin = world.third, world.daemon.proxied("admin", world.third.id)
