@@ -237,8 +237,7 @@ struct rule_source; /* names of owners: */
 struct str rule_owner_file(void);
 /* A directory's rules are kept in parts, by group, so that no transaction is a long one: its groups may have a hundred thousand members. */
 enum { RULE_DIRECTORY_PARTS = 64 };
-struct str rule_owner_directory(struct arena *a, struct str tenant,
-                                size_t part); /* "directory/acme/17" */
+struct str rule_owner_directory(struct arena *a, struct str tenant, size_t part); /* "directory/acme/17" */
 /* The tenant and part of such an owner; false: it is none. */
 bool rule_owner_is_directory(struct str owner, struct str *ret_tenant, size_t *ret_part);
 struct rule_list *rule_list_new(struct arena *a);                        /* NULL: out of memory */

@@ -6,4 +6,3 @@ kube_handler api_key_token; /* POST apikeys/{any}/token: for the caller */
 kube_handler
     api_key_password; /* POST apikeys/{any}/password: for a local identity that shows its password; without other credentials */
 kube_handler api_key_create; /* POST apikeys: a ready-made key */
-

@@ -438,7 +438,8 @@ static enum err_code apply_patch(struct kube_request *kr, enum patch_type type, 
 }
 
 static bool was_too_slow(const struct kube_request *kr) {
-    return kr->refusal.status == 409 && strcmp(kr->refusal.reason, "Conflict") == 0 && kr->refusal.cause_count == 0;
+    return kr->refusal.status == 409 && strcmp(kr->refusal.reason, "Conflict") == 0 &&
+           kr->refusal.cause_count == 0;
 }
 
 static enum err_code patch_once(struct kube_request *kr, enum patch_type type, const json_t *patch,

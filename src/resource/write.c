@@ -181,8 +181,8 @@ static enum err_code commit(struct writing *x, struct err *err) {
 
 /* ---- from what was sent to what is stored ---- */
 
-enum err_code decode_given(const struct kind *k, const json_t *given, const struct resource_options *o, json_t **ret,
-                           struct refusal *r, struct err *err) {
+enum err_code decode_given(const struct kind *k, const json_t *given, const struct resource_options *o,
+                           json_t **ret, struct refusal *r, struct err *err) {
     struct unknown_fields unknown = { .len = 0 };
     json_t *decoded = fields_decode(k, given, &unknown, r);
     if (decoded == NULL)
@@ -279,9 +279,11 @@ static enum err_code assemble(struct writing *x, struct err *err) {
     struct resource_write *w = &x->w;
     const struct resource_options *o = x->o;
     struct resource_options named = *o;
-    if (w->old == NULL && w->kind->name_path != NULL && object_name(w->given).len == 0 && o->force_name.ptr == NULL)
+    if (w->old == NULL && w->kind->name_path != NULL && object_name(w->given).len == 0 &&
+        o->force_name.ptr == NULL)
         named.force_name = object_str_at(w->given, w->kind->name_path);
-    json_t *meta = meta_build(x->env, w->kind, object_metadata(w->given), object_metadata(w->old), &named, x->r);
+    json_t *meta = meta_build(x->env, w->kind, object_metadata(w->given), object_metadata(w->old), &named,
+                              x->r);
     w->object = json_deep_copy(w->part == PART_ALL ? w->given : w->old);
     if (meta == NULL || w->object == NULL) {
         json_decref(meta);

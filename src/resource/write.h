@@ -4,8 +4,9 @@
 
 /* What a client sent, in the form of the tables. Unknown fields are refused or warned about, as the options say. The caller owns *ret, also
  * after a refusal. */
-MUST_CHECK enum err_code decode_given(const struct kind *k, const json_t *given, const struct resource_options *o,
-                                      json_t **ret, struct refusal *r, struct err *err);
+MUST_CHECK enum err_code decode_given(const struct kind *k, const json_t *given,
+                                      const struct resource_options *o, json_t **ret, struct refusal *r,
+                                      struct err *err);
 /* A stored object, parsed. ERR_NOT_FOUND. The caller owns *ret. */
 MUST_CHECK enum err_code tx_object(struct store_tx *tx, struct arena *a, const struct kind *k,
                                    struct str store_name, json_t **ret, struct err *err);

@@ -176,7 +176,9 @@ enum err_code server_admin_ldap_search(const struct server_admin *s, struct aren
                                        struct str user, struct strbuf *ret_report, struct err *err) {
     struct generation *g = NULL;
     struct tenant_set tenants = { 0 };
-    const struct connector_env env = { .store = s->state.store, .clock = clock_system(), .random = random_system() };
+    const struct connector_env env = { .store = s->state.store,
+                                       .clock = clock_system(),
+                                       .random = random_system() };
     enum err_code rc = load_generation(s->config_path, s->state.store, &g, err);
     if (rc == ERR_OK)
         rc = tenants_load(s->state.store, s->state.keyring, g, &env, NULL, &tenants, err);

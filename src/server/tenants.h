@@ -10,7 +10,7 @@ struct tenant {
     struct generation *generation; /* referenced, of tenants of the configuration */
     struct str id;
     unsigned char fingerprint[SHA256_SIZE]; /* of what the object says of it */
-    struct connector *connector; /* NULL: its configuration cannot be used any more */
+    struct connector *connector;            /* NULL: its configuration cannot be used any more */
     const struct str *administrators;
     size_t administrator_count;
 };

@@ -25,7 +25,7 @@ bool str_starts_with(struct str s, struct str prefix);
 bool str_starts_with_nocase(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
 bool str_contains(struct str s, struct str needle);
-bool str_contains_nocase(struct str s, struct str part); /* ASCII only */
+bool str_contains_nocase(struct str s, struct str part);   /* ASCII only */
 struct str str_sub(struct str s, size_t from, size_t len); /* clamped to `s` */
 struct str str_from(struct str s, size_t from);            /* the rest, clamped */
 struct str str_trim(struct str s);                         /* spaces, tabs, CR, LF at both ends */

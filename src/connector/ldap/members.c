@@ -204,9 +204,7 @@ static enum err_code init_arenas(struct ldap_members *m) {
 
 enum err_code ldap_members_init(struct ldap_members *m, struct ldap_session *s, size_t lookups_max) {
     const struct random *random = s->dir->env->random;
-    *m = (struct ldap_members) { .s = s,
-                                 .user_base = STRBUF(4 * LDAP_DN_MAX),
-                                 .lookups_max = lookups_max };
+    *m = (struct ldap_members) { .s = s, .user_base = STRBUF(4 * LDAP_DN_MAX), .lookups_max = lookups_max };
     random_bytes(random, m->groups.seed, sizeof m->groups.seed);
     random_bytes(random, m->people.seed, sizeof m->people.seed);
     random_bytes(random, m->branches.seed, sizeof m->branches.seed);

@@ -96,7 +96,8 @@ static enum err_code prepare(const struct resource_env *env, struct resource_wri
     if (is_public) {
         if (secret.len > 0)
             refuse_field(r, "FieldValueForbidden", "spec.secret", "Forbidden: a public client has no secret");
-        w->secret = STR("");
+        if (w->old_secret.len > 0)
+            w->secret = STR(""); /* it had one */
         return ERR_OK;
     }
     if (secret.len == 0) {
@@ -127,6 +128,8 @@ static void validate(const struct resource_env *env, const struct resource_write
                          "Forbidden: is set in the configuration of the server; change it there");
         return;
     }
+    if (r->cause_count > 0) /* they say it better */
+        return;
     if (client_of_object(w->arena, w->object, secret, &c, &why) != ERR_OK || client_check(&c, &why) != ERR_OK)
         refuse_field(r, "FieldValueInvalid", "spec", "Invalid value: %s", why.detail);
 }

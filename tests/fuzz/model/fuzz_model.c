@@ -24,8 +24,8 @@ ROUND(signing_key)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static void (*const rounds[])(struct arena *, struct str) = { round_identity, round_auth_request, round_grant,
-                                                                  round_signing_key };
+    static void (*const rounds[])(struct arena *, struct str) = { round_identity, round_auth_request,
+                                                                  round_grant, round_signing_key };
     if (size == 0 || size > 100000)
         return 0;
     struct arena *a = arena_new(16 * 1024 * 1024);

@@ -185,7 +185,8 @@ static void resources_say_what_kubectl_shows(void **state) {
                 "\"verbs\":[\"get\",\"list\"],\"shortNames\":[\"user\"]}");
     list = json_object_get(get(*state, "/apis/authentication.k8s.io/v1", NULL), "resources");
     assert_json(item_named(list, "name", "selfsubjectreviews"),
-                "{\"name\":\"selfsubjectreviews\",\"singularName\":\"selfsubjectreview\",\"namespaced\":false,\"kind\":"
+                "{\"name\":\"selfsubjectreviews\",\"singularName\":\"selfsubjectreview\",\"namespaced\":"
+                "false,\"kind\":"
                 "\"SelfSubjectReview\",\"verbs\":[\"create\"]}");
 }
 

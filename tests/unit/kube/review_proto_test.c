@@ -56,8 +56,7 @@ static enum err_code code_of(struct str in) {
 static void what_may_i_comes_as_its_json_would(void **state) {
     (void)state;
     AUTO(strbuf_done)
-    struct strbuf what = STRBUF(1024),
-                  spec = STRBUF(1024), raw = STRBUF(1024), in = STRBUF(2048);
+    struct strbuf what = STRBUF(1024), spec = STRBUF(1024), raw = STRBUF(1024), in = STRBUF(2048);
     const char *const values[] = { "dev", "list", "apps", "v1", "deployments", "status", "web" };
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         field(&what, i + 1, str_of(values[i]));
@@ -77,9 +76,8 @@ static void what_may_i_comes_as_its_json_would(void **state) {
 static void what_may_they_has_user_groups_and_extra(void **state) {
     (void)state;
     AUTO(strbuf_done)
-    struct strbuf values = STRBUF(1024),
-                  entry = STRBUF(1024), spec = STRBUF(1024), raw = STRBUF(1024), in = STRBUF(2048),
-                  path = STRBUF(64);
+    struct strbuf values = STRBUF(1024), entry = STRBUF(1024), spec = STRBUF(1024), raw = STRBUF(1024),
+                  in = STRBUF(2048), path = STRBUF(64);
     field(&values, 1, STR("t1"));
     field(&values, 1, STR("t2"));
     field(&entry, 1, STR("tenantid"));
@@ -126,8 +124,7 @@ static void fields_of_other_wire_types_are_skipped(void **state) {
 static void what_is_no_review_is_refused(void **state) {
     (void)state;
     AUTO(strbuf_done)
-    struct strbuf good = STRBUF(1024),
-                  other = STRBUF(1024), text = STRBUF(1024), spec = STRBUF(64);
+    struct strbuf good = STRBUF(1024), other = STRBUF(1024), text = STRBUF(1024), spec = STRBUF(64);
     field(&spec, 2, STR("\x1a\x02\xff\xfe")); /* a user that is no UTF-8 */
     envelope(&good, "authorization.k8s.io/v1", "SubjectAccessReview", strbuf_str(&spec));
     assert_int_equal(code_of(strbuf_str(&good)), ERR_INVALID);
