@@ -247,3 +247,34 @@ bool ldap_dn_key_in_scope(struct str d, struct str b, bool one_level) {
     }
     return !one_level || str_find(str_sub(d, 0, above), ',') == above;
 }
+
+enum err_code ldap_dn_rdn_value(struct str dn, struct str wanted, struct strbuf *out, struct err *err) {
+    if (dn.len > LDAP_DN_MAX)
+        return err_set(err, ERR_LIMIT, "DN: longer than %d bytes", (int)LDAP_DN_MAX);
+    AUTO(strbuf_done) struct strbuf scratch = STRBUF(4 * LDAP_DN_MAX);
+    struct parser p = { .in = dn, .scratch = &scratch, .err = err };
+    for (bool more = true; more; p.pos++) {
+        strbuf_clear(&scratch);
+        skip_spaces(&p);
+        enum err_code rc = type(&p);
+        if (rc != ERR_OK)
+            return rc;
+        bool found = str_eq_nocase(str_sub(strbuf_str(&scratch), 0, scratch.len - 1), wanted);
+        skip_spaces(&p);
+        bool hex = peek(&p) == '#';
+        strbuf_clear(&scratch);
+        rc = hex ? hex_string(&p) : plain_value(&p);
+        if (rc != ERR_OK)
+            return rc;
+        skip_spaces(&p);
+        if (!at_end(&p) && !ends_value(peek(&p)))
+            return bad(&p, "',' was expected");
+        if (found && !hex) {
+            strbuf_add(out, strbuf_str(&scratch));
+            return scratch.failed ? strbuf_check(&scratch, err) : strbuf_check(out, err);
+        }
+        more = peek(&p) == '+';
+    }
+    return err_set(err, ERR_NOT_FOUND, "DN: its first component has no %.*s",
+                   STR_FMT(str_sub(wanted, 0, 64)));
+}

@@ -204,18 +204,24 @@ static enum err_code init_arenas(struct ldap_members *m) {
 
 enum err_code ldap_members_init(struct ldap_members *m, struct ldap_session *s, size_t lookups_max) {
     const struct random *random = s->dir->env->random;
-    *m = (struct ldap_members) { .s = s, .user_base = STRBUF(4 * LDAP_DN_MAX), .lookups_max = lookups_max };
+    *m = (struct ldap_members) { .s = s,
+                                 .user_base = STRBUF(4 * LDAP_DN_MAX),
+                                 .group_base = STRBUF(4 * LDAP_DN_MAX),
+                                 .lookups_max = lookups_max };
     random_bytes(random, m->groups.seed, sizeof m->groups.seed);
     random_bytes(random, m->people.seed, sizeof m->people.seed);
     random_bytes(random, m->branches.seed, sizeof m->branches.seed);
     enum err_code rc = init_arenas(m);
     if (rc == ERR_OK)
         rc = ldap_dn_key(str_of(s->dir->config->user_search.base_dn), &m->user_base, s->err);
+    if (rc == ERR_OK)
+        rc = ldap_dn_key(str_of(s->dir->config->group_search.base_dn), &m->group_base, s->err);
     return rc == ERR_OK && s->dir->nests ? load_groups(m) : rc;
 }
 
 void ldap_members_done(struct ldap_members *m) {
     strbuf_done(&m->user_base);
+    strbuf_done(&m->group_base);
     map_done(&m->groups, NULL);
     map_done(&m->people, NULL);
     map_done(&m->branches, NULL);
@@ -322,17 +328,29 @@ static bool in_users(const struct ldap_members *m, struct str key) {
                                 m->s->dir->config->user_search.scope == LDAP_SCOPE_CHOICE_ONE);
 }
 
-/* A DN that is below the users' base and no group. Others are no users: placeholders, groups, people who could not log in. The login name is the
- * entry's own: its spelling may differ from the DN's, and an entry that the filter leaves out may have somebody else's name in its DN. */
+static bool in_groups(const struct ldap_members *m, struct str key) {
+    return ldap_dn_key_in_scope(key, strbuf_str(&m->group_base),
+                                m->s->dir->config->group_search.scope == LDAP_SCOPE_CHOICE_ONE);
+}
+
+/* A DN that is below the users' base and no group. Others are no users: placeholders, groups, people who could not log in. */
 static enum err_code add_dn(struct ldap_members *m, struct branch *b, struct str dn) {
     AUTO(strbuf_done) struct strbuf key_buf = STRBUF(4 * LDAP_DN_MAX);
     AUTO(strbuf_done) struct strbuf text = STRBUF(8 * LDAP_DN_MAX);
     struct err unused = { 0 };
     if (ldap_dn_key(dn, &key_buf, &unused) != ERR_OK)
         return ERR_OK;
-    struct str key = strbuf_str(&key_buf);
+    struct str key = strbuf_str(&key_buf), attr = str_of(m->s->dir->config->user_search.username.items[0]);
     if (!in_users(m, key) || map_get(&m->groups, key) != NULL)
         return ERR_OK;
+    if (ldap_dn_rdn_value(dn, attr, &text, &unused) == ERR_OK) {
+        /* The DN tells the login name, if it is a user's: where users and groups share a tree it may be a group's. */
+        if (!m->groups_known && in_groups(m, key))
+            m->want = LDAP_WANT_GROUPS;
+        else if (ldap_name_ok(strbuf_str(&text), LDAP_USERNAME_MAX))
+            return add_copy(m, b, strbuf_str(&text));
+        return ERR_OK;
+    }
     if (!m->people_known)
         return look_up_dn(m, b, dn);
     person_key(&text, BY_DN, key);
@@ -623,7 +641,7 @@ enum err_code ldap_members_of(struct ldap_members *m, const struct ldap_entry *e
     if (rc != ERR_OK)
         return rc;
     if (*ret_again)
-        return load_people(m);
+        return m->want == LDAP_WANT_PEOPLE ? load_people(m) : load_groups(m);
     log_incomplete(&g, ret->id);
     ret->members = g.members;
     ret->member_count = g.len;

@@ -6,11 +6,12 @@
 enum ldap_members_want {
     LDAP_WANT_NOTHING,
     LDAP_WANT_PEOPLE, /* all users: one look-up more would have been too many */
+    LDAP_WANT_GROUPS, /* the DNs of all groups: a member could be a user or a group */
 };
 /* What one listing has learnt about members; bounded. */
 struct ldap_members {
     struct ldap_session *s;
-    struct strbuf user_base; /* DN key of userSearch.baseDN */
+    struct strbuf user_base, group_base; /* DN keys of userSearch.baseDN, groupSearch.baseDN */
     enum ldap_members_want want;
     struct map groups; /* DN keys of all groups, once they are known */
     bool groups_known;
