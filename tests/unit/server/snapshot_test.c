@@ -242,7 +242,8 @@ static void stored_tenants_come_after_those_of_the_configuration_and_keep_their_
 
     struct tenant_set before = { 0 }, after = { 0 };
     assert_ok(tenants_load(r->store, r->keyring, r->generation, &r->tenant_env, NULL, &before, &err));
-    store_body_again(r, kind, "b", TENANT_BODY("bee", "tke", ""));
+    store_body_again(r, kind, "b",
+                     "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"name\":\"Bee\",\"type\":\"tke\"}}");
     store_body_again(r, kind, "a", TENANT_BODY("a", "tke", ",\"labels\":{\"x\":\"y\"}"));
     assert_ok(tenants_load(r->store, r->keyring, r->generation, &r->tenant_env, &before, &after, &err));
     assert_ptr_equal(tenants_find_id(&after, STR("a"))->connector,
