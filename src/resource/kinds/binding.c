@@ -88,11 +88,11 @@ static enum err_code project_prepare(const struct resource_env *env, struct reso
                                      struct refusal *r, struct err *err) {
     (void)env;
     (void)err;
-    if (w->old != NULL)
+    struct str project = object_str_at(w->object, "spec.projectID"),
+               policy = object_str_at(w->object, "spec.policyID");
+    if (w->old != NULL || project.len == 0 || policy.len == 0)
         return ERR_OK;
-    const char *name = arena_printf(r->arena, "%.*s-%.*s",
-                                    STR_FMT(object_str_at(w->object, "spec.projectID")),
-                                    STR_FMT(object_str_at(w->object, "spec.policyID")));
+    const char *name = arena_printf(r->arena, "%.*s-%.*s", STR_FMT(project), STR_FMT(policy));
     set_str(w->object, "metadata", "name", str_of(name));
     return ERR_OK;
 }

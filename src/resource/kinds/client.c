@@ -89,7 +89,7 @@ static enum err_code prepare(const struct resource_env *env, struct resource_wri
     struct str id = object_str_at(w->object, "spec.id"), secret = object_str_at(w->given, "spec.secret");
     if (w->old == NULL && id.len > 0)
         set_str(w->object, "metadata", "name", id);
-    else
+    else if (id.len == 0)
         set_str(w->object, "spec", "id", object_name(w->object));
     bool is_public = json_is_true(object_at(w->object, "spec.public"));
     if (w->from_configuration || (w->old != NULL && object_is_mirror(w->old))) /* which keeps the secret */
@@ -97,7 +97,8 @@ static enum err_code prepare(const struct resource_env *env, struct resource_wri
     if (is_public) {
         if (secret.len > 0)
             refuse_field(r, "FieldValueForbidden", "spec.secret", "Forbidden: a public client has no secret");
-        w->secret = STR("");
+        if (w->old_secret.len > 0)
+            w->secret = STR(""); /* it had one */
         return ERR_OK;
     }
     if (secret.len == 0) {
@@ -128,6 +129,8 @@ static void validate(const struct resource_env *env, const struct resource_write
                          "Forbidden: is set in the configuration of the server; change it there");
         return;
     }
+    if (r->cause_count > 0) /* they say it better */
+        return;
     if (client_of_object(w->arena, w->object, secret, &c, &why) != ERR_OK || client_check(&c, &why) != ERR_OK)
         refuse_field(r, "FieldValueInvalid", "spec", "Invalid value: %s", why.detail);
 }
