@@ -124,7 +124,7 @@ struct writing {
     int64_t expected, revision;
     struct refusal *r;
     size_t causes, warnings; /* before the transaction, which may run again */
-    bool removes, ran_dry, removed;
+    bool removes, begins_to_go, ran_dry, removed;
 };
 
 /* A deleted object goes with its last finalizer. */
@@ -150,7 +150,7 @@ static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) 
     x->ran_dry = false;
     const struct kind *k = x->w.kind;
     enum err_code rc = ERR_OK;
-    if (k->admit != NULL && !x->removes)
+    if (k->admit != NULL && !x->removes && !x->begins_to_go) /* what goes may refer to what has gone */
         rc = k->admit(x->env, tx, &x->w, x->r, err);
     if (rc == ERR_OK)
         rc = refusal_check(x->r, k, object_name(x->w.object != NULL ? x->w.object : x->w.old), err);
@@ -551,7 +551,8 @@ static enum err_code remove_once(struct writing *x, struct str name, const struc
         return ERR_OK;
     }
     x->removes = !held || d->at_once;
-    if (!x->removes)
+    x->begins_to_go = !x->removes;
+    if (x->begins_to_go)
         mark_deleting(x);
     return commit(x, err);
 }
