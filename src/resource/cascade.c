@@ -38,7 +38,7 @@ static enum err_code visit_one(void *ctx, const struct store_object *o, struct e
     else if (v->edit == NULL)
         rc = drop_object(v->env, v->tx, &w, v->r, err);
     else if (v->edit(v->ctx, v->kind, object))
-        rc = put_object(v->env, v->tx, &w, o->revision, &revision, v->r, err);
+        rc = put_edited(v->env, v->tx, &w, &revision, v->r, err);
     json_decref(object);
     json_decref(old);
     return rc;
@@ -274,7 +274,7 @@ static enum err_code bind_one(struct visit *v, struct str name, const struct sub
                                 .object = object,
                                 .old_revision = o.revision,
                                 .trusted = true };
-    rc = put_object(v->env, v->tx, &w, o.revision, &revision, v->r, err);
+    rc = put_edited(v->env, v->tx, &w, &revision, v->r, err);
     json_decref(object);
     json_decref(old);
     return rc;

@@ -92,6 +92,19 @@ enum err_code drop_object(const struct resource_env *env, struct store_tx *tx, s
     return rc == ERR_OK && w->kind->follow != NULL ? w->kind->follow(env, tx, w, r, err) : rc;
 }
 
+enum err_code put_edited(const struct resource_env *env, struct store_tx *tx, struct resource_write *w,
+                         int64_t *ret_revision, struct refusal *r, struct err *err) {
+    json_t *edited = w->object;
+    w->object = fields_complete(w->kind, edited);
+    enum err_code rc = w->object == NULL ? err_set(err, ERR_NOMEM, "an object")
+                       : json_equal(w->old, w->object)
+                           ? ERR_OK
+                           : put_object(env, tx, w, w->old_revision, ret_revision, r, err);
+    json_decref(w->object);
+    w->object = edited;
+    return rc;
+}
+
 struct refreshing {
     struct store_tx *tx;
     struct arena *arena;
@@ -145,6 +158,7 @@ static enum err_code write_or_drop(struct writing *x, struct store_tx *tx, struc
 
 static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) {
     struct writing *x = ctx;
+    x->r->status = 0; /* of a run that was undone */
     x->r->cause_count = x->causes;
     x->r->warning_count = x->warnings;
     x->ran_dry = false;
@@ -178,8 +192,8 @@ static enum err_code commit(struct writing *x, struct err *err) {
 
 /* ---- from what was sent to what is stored ---- */
 
-enum err_code decode_given(const struct kind *k, const json_t *given, const struct resource_options *o, json_t **ret,
-                           struct refusal *r, struct err *err) {
+enum err_code decode_given(const struct kind *k, const json_t *given, const struct resource_options *o,
+                           json_t **ret, struct refusal *r, struct err *err) {
     struct unknown_fields unknown = { .len = 0 };
     json_t *decoded = fields_decode(k, given, &unknown, r);
     if (decoded == NULL)
@@ -407,7 +421,7 @@ static enum err_code load(struct writing *x, struct str name, struct err *err) {
     struct store_object o;
     json_t *old = NULL;
     enum err_code rc = store_get_whole(x->env->store, x->w.arena, str_of(x->w.kind->plural), name, &o, err);
-    if (rc == ERR_NOT_FOUND)
+    if (rc == ERR_NOT_FOUND || rc == ERR_INVALID) /* nor can there be one of such a name */
         return refuse_missing(x->w.kind, name, x->r);
     if (rc == ERR_OK)
         rc = json_parse(o.body, &old, err);
@@ -568,7 +582,7 @@ enum err_code resource_remove(const struct resource_env *env, const struct kind 
             forget_refusal(r);
         rc = remove_once(&x, name, d, err);
         /* Somebody changed it meanwhile: only a precondition makes that a conflict. */
-        if (rc != ERR_OK && is_conflict(r) && d->revision == 0 && d->uid.len == 0 &&
+        if (rc != ERR_OK && is_conflict(r) && d->revision == 0 &&
             str_contains(str_of(r->message), STR("has been modified")))
             continue;
         if (rc == ERR_OK) {
@@ -618,8 +632,8 @@ static enum err_code finish_in_tx(void *ctx, struct store_tx *tx, struct err *er
         int64_t revision;
         rc = k->follow != NULL ? k->follow(f->env, tx, &w, &f->refusal, err) : ERR_OK;
         w.object = object;
-        if (rc == ERR_OK && !json_equal(old, object))
-            rc = put_object(f->env, tx, &w, o.revision, &revision, &f->refusal, err);
+        if (rc == ERR_OK)
+            rc = put_edited(f->env, tx, &w, &revision, &f->refusal, err);
     }
     json_decref(object);
     json_decref(old);
@@ -632,7 +646,8 @@ enum err_code resource_finish(const struct resource_env *env, const struct kind 
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "the end of an object");
     struct finishing f = { .env = env, .kind = k, .name = name, .arena = a };
-    return store_transact(env->store, finish_in_tx, &f, NULL, err);
+    enum err_code rc = store_transact(env->store, finish_in_tx, &f, NULL, err);
+    return rc != ERR_OK && f.refusal.status != 0 ? err_set(err, rc, "%s", f.refusal.message) : rc;
 }
 
 /* ---- binding ---- */

@@ -4,8 +4,9 @@
 
 /* What a client sent, in the form of the tables. Unknown fields are refused or warned about, as the options say. The caller owns *ret, also
  * after a refusal. */
-MUST_CHECK enum err_code decode_given(const struct kind *k, const json_t *given, const struct resource_options *o,
-                                      json_t **ret, struct refusal *r, struct err *err);
+MUST_CHECK enum err_code decode_given(const struct kind *k, const json_t *given,
+                                      const struct resource_options *o, json_t **ret, struct refusal *r,
+                                      struct err *err);
 /* A stored object, parsed. ERR_NOT_FOUND. The caller owns *ret. */
 MUST_CHECK enum err_code tx_object(struct store_tx *tx, struct arena *a, const struct kind *k,
                                    struct str store_name, json_t **ret, struct err *err);
@@ -13,6 +14,10 @@ MUST_CHECK enum err_code tx_object(struct store_tx *tx, struct arena *a, const s
 MUST_CHECK enum err_code put_object(const struct resource_env *env, struct store_tx *tx,
                                     struct resource_write *w, int64_t expected, int64_t *ret_revision,
                                     struct refusal *r, struct err *err);
+/* The same for a stored object that was edited in place: completed as the tables say, and written only if it is not what `w->old` is. */
+MUST_CHECK enum err_code put_edited(const struct resource_env *env, struct store_tx *tx,
+                                    struct resource_write *w, int64_t *ret_revision, struct refusal *r,
+                                    struct err *err);
 /* Removes it with its rules and lets the kind follow: everything contract 5.3 says. */
 MUST_CHECK enum err_code drop_object(const struct resource_env *env, struct store_tx *tx,
                                      struct resource_write *w, struct refusal *r, struct err *err);

@@ -47,9 +47,10 @@ static void names_are_those_of_kubernetes(void **state) {
 static void label_keys_and_values_are_those_of_kubernetes(void **state) {
     (void)state;
     static const char *const good_keys[] = { "a", "A.b_c-D", "example.com/a", "a.b/C", "0/0" };
-    static const char *const bad_keys[] = { "",     "/",     "a/",   "/a",  "-a", "a-",     "a/b/c",
-                                            "a b",  "A.b/c", "a_/c", "a.",  "_a", "a//b",   "\xc3\xa9",
-                                            "a\tb", "-a/b" };
+    static const char *const bad_keys[] = {
+        "",      "/",    "a/", "/a", "-a",   "a-",       "a/b/c", "a b",
+        "A.b/c", "a_/c", "a.", "_a", "a//b", "\xc3\xa9", "a\tb",  "-a/b"
+    };
     static const char *const good_values[] = { "", "a", "A.b_c-D", "0" };
     static const char *const bad_values[] = { "-a", "a-", "a b", "a/b", ".", "\xc3\xa9", "_" };
     for (size_t i = 0; i < ARRAY_LEN(good_keys); i++)
@@ -155,8 +156,8 @@ static void a_name_is_given_generated_or_missing(void **state) {
     assert_str(name, "a");
     rig_create_refused(&kind_config_map, "{'metadata':{'generateName':'C_'}}", "FieldValueInvalid",
                        "metadata.name");
-    name = object_name(rig_import(&kind_local_group,
-                                  "{'spec':{'displayName':'d','tenantID':'t'}}")); /* by its kind */
+    name = object_name(
+        rig_import(&kind_local_group, "{'spec':{'displayName':'d','tenantID':'t'}}")); /* by its kind */
     assert_true(str_starts_with(name, STR("grp-")));
     const struct resource_options forced = { .force_name = STR("forced") };
     rig_ok(rig_try_create(&kind_config_map, rig_json("{'metadata':{'name':'other'}}"), &forced));
@@ -282,8 +283,8 @@ static void an_update_replaces_labels_and_keeps_what_is_the_servers(void **state
 
 static void clients_cannot_make_an_object_a_mirror(void **state) {
     (void)state;
-    rig_create(&kind_config_map, "{'metadata':{'name':'a','annotations':{" SOURCE ":'configuration'," HASH
-                                 ":'00','x':'y'}}}");
+    rig_create(&kind_config_map,
+               "{'metadata':{'name':'a','annotations':{" SOURCE ":'configuration'," HASH ":'00','x':'y'}}}");
     rig_assert_at(rig.object, "metadata.annotations", "{'x':'y'}");
     rig_create(&kind_config_map, "{'metadata':{'name':'b','annotations':{" SOURCE ":'configuration'}}}");
     rig_assert_at(rig.object, "metadata.annotations", NULL);
@@ -306,10 +307,10 @@ static void clients_cannot_take_the_marks_of_a_mirror_away(void **state) {
         "" HASH ":'other'}}}",
         "{'metadata':{'annotations':{" SOURCE ":'Configuration'}}}",
     };
-    rig_ok(rig_try_create(&kind_config_map,
-                             rig_json("{'metadata':{'name':'m','annotations':{" SOURCE ":'configuration'," HASH
-                                      ":'00'}}}"),
-                             &mirror));
+    rig_ok(rig_try_create(
+        &kind_config_map,
+        rig_json("{'metadata':{'name':'m','annotations':{" SOURCE ":'configuration'," HASH ":'00'}}}"),
+        &mirror));
     for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
         rig_update(&kind_config_map, "m", rig_json(attempts[i]));
         rig_assert_at(rig_get(&kind_config_map, "m"), "metadata.annotations",

@@ -24,9 +24,9 @@ static void every_status_has_a_code(void **state) {
         unsigned status;
         enum err_code code;
     } cases[] = {
-        { 400, ERR_INVALID },   { 401, ERR_UNAUTHENTICATED }, { 403, ERR_FORBIDDEN }, { 404, ERR_NOT_FOUND },
-        { 409, ERR_CONFLICT },  { 410, ERR_EXPIRED },         { 413, ERR_LIMIT },     { 422, ERR_INVALID },
-        { 503, ERR_UNAVAILABLE },
+        { 400, ERR_INVALID },   { 401, ERR_UNAUTHENTICATED }, { 403, ERR_FORBIDDEN },
+        { 404, ERR_NOT_FOUND }, { 409, ERR_CONFLICT },        { 410, ERR_EXPIRED },
+        { 413, ERR_LIMIT },     { 422, ERR_INVALID },         { 503, ERR_UNAVAILABLE },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         r = (struct refusal) { .arena = arena };
@@ -62,8 +62,7 @@ static void the_message_is_made_of_all_causes(void **state) {
     struct err err = { 0 };
     refuse_field(&r, "FieldValueRequired", "spec.a", "Required value");
     assert_int_equal(refusal_check(&r, &kind_policy, STR("pol-x"), &err), ERR_INVALID);
-    assert_string_equal(r.message,
-                        "Policy.auth.tkestack.io \"pol-x\" is invalid: spec.a: Required value");
+    assert_string_equal(r.message, "Policy.auth.tkestack.io \"pol-x\" is invalid: spec.a: Required value");
     assert_string_equal(err.detail, r.message);
 
     r = (struct refusal) { .arena = arena };
@@ -132,14 +131,10 @@ static void out_of_memory_is_still_an_answer(void **state) {
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        test(every_status_has_a_code),
-        test(the_first_refusal_stays),
-        test(nothing_wrong_is_nothing_wrong),
-        test(the_message_is_made_of_all_causes),
-        test(a_path_may_go_after_it_was_told),
-        test(however_much_there_is_to_say_it_stays_within_bounds),
-        test(a_text_that_is_cut_stays_text),
-        test(out_of_memory_is_still_an_answer),
+        test(every_status_has_a_code),         test(the_first_refusal_stays),
+        test(nothing_wrong_is_nothing_wrong),  test(the_message_is_made_of_all_causes),
+        test(a_path_may_go_after_it_was_told), test(however_much_there_is_to_say_it_stays_within_bounds),
+        test(a_text_that_is_cut_stays_text),   test(out_of_memory_is_still_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

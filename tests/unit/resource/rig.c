@@ -14,11 +14,45 @@ const struct resource_options rig_plain = { 0 }, rig_trusted = { .trusted = true
                               rig_status = { .part = PART_STATUS, .subresource = { "status", 6 } },
                               rig_finalize = { .part = PART_FINALIZE, .subresource = { "finalize", 8 } };
 
+/* ---- between resource and store (linked with --wrap) ---- */
+
+enum err_code __real_store_transact(struct store *s, store_tx_fn *fn, void *ctx, int64_t *ret_revision,
+                                    struct err *err);
+enum err_code __wrap_store_transact(struct store *s, store_tx_fn *fn, void *ctx, int64_t *ret_revision,
+                                    struct err *err);
+
+struct first_run {
+    store_tx_fn *fn;
+    void *ctx;
+};
+
+static enum err_code run_in_vain(void *ctx, struct store_tx *tx, struct err *err) {
+    struct first_run *first = ctx;
+    enum err_code rc = first->fn(first->ctx, tx, err);
+    return rc != ERR_OK ? rc : err_set(err, ERR_UNAVAILABLE, "another one's failure");
+}
+
+enum err_code __wrap_store_transact(struct store *s, store_tx_fn *fn, void *ctx, int64_t *ret_revision,
+                                    struct err *err) {
+    if (rig.interfere != NULL && !rig.interfering) {
+        rig.interfering = true;
+        rig.interfere();
+        rig.interfering = false;
+    }
+    struct first_run first = { fn, ctx };
+    if (rig.twice)
+        (void)!__real_store_transact(s, run_in_vain, &first, NULL, err);
+    return __real_store_transact(s, fn, ctx, ret_revision, err);
+}
+
 /* ---- life ---- */
 
 int rig_setup(void **state) {
     static const unsigned char key[KEYRING_KEY_SIZE] = { 9 };
-    rig = (struct rig) { .backend = *state, .folder = "/tmp/tke-auth-resource-XXXXXX" };
+    bool twice = strcmp(*state, "twice") == 0;
+    rig = (struct rig) { .backend = twice ? "memory" : *state,
+                         .twice = twice,
+                         .folder = "/tmp/tke-auth-resource-XXXXXX" };
     assert_non_null(mkdtemp(rig.folder));
     rig.arena = arena_new(MEMORY_MAX);
     clock_fixed_init(&rig.clock, (int64_t)RIG_START * 1000);
@@ -406,9 +440,84 @@ void rig_user(const char *tenant, const char *username) {
 }
 
 void rig_policy(const char *tenant, const char *name, const char *scope) {
-    rig_create(&kind_policy,
-               rig_text("{'metadata':{'name':'%s'},'spec':{'displayName':'%s','tenantID':'%s',"
-                        "'category':'c','scope':'%s',"
-                        "'statement':{'actions':['get*'],'resources':['*'],'effect':'allow'}}}",
-                        name, name, tenant, scope));
+    rig_create(&kind_policy, rig_text("{'metadata':{'name':'%s'},'spec':{'displayName':'%s','tenantID':'%s',"
+                                      "'category':'c','scope':'%s',"
+                                      "'statement':{'actions':['get*'],'resources':['*'],'effect':'allow'}}}",
+                                      name, name, tenant, scope));
+}
+
+#define SIGNED_KEY "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c3IiOiJhbGljZSJ9.c2lnbmF0dXJl"
+
+const struct rig_sample rig_samples[] = {
+    { &kind_identity_provider, "acme",
+      "{'metadata':{'name':'acme','labels':{'a':'b'}},'spec':{'name':'T','type':'ldap',"
+      "'administrators':['root'],'config':'{\\'host\\': \\'ldap.example\\', \\'bindDN\\':"
+      "\\'cn=a\\',\\'bindPW\\':\\'hunter2\\'}'}}",
+      false },
+    { &kind_local_identity, "usr-alice",
+      "{'metadata':{'name':'usr-alice','annotations':{'x':'y'}},'spec':{'username':'alice',"
+      "'displayName':'Alice','email':'alice@example.org','phoneNumber':'+49 30 1234','tenantID':'acme',"
+      "'groups':['old'],'extra':{'k':'v','emailVerified':'true'},'hashedPassword':'" RIG_HASH "'}}",
+      true },
+    { &kind_local_group, "grp-1",
+      "{'metadata':{'name':'grp-1'},'spec':{'displayName':'One','tenantID':'acme','username':'alice',"
+      "'description':'d','extra':{'k':'v'}},'status':{'users':[{'id':'usr-alice','name':'alice'}]}}",
+      false },
+    { &kind_policy, "pol-1",
+      "{'metadata':{'name':'pol-1'},'spec':{'displayName':'P','tenantID':'acme','category':'c','type':'"
+      "default',"
+      "'scope':'platform','username':'alice','description':'d','statement':{'actions':['get*','list*'],"
+      "'resources':['cluster:*'],'effect':'deny'},'conditions':'YQ=='},'status':{'users':"
+      "[{'id':'usr-alice','name':'alice'}],'groups':[{'id':'grp-1','name':'One'}]}}",
+      false },
+    { &kind_policy, "pol-2",
+      "{'metadata':{'name':'pol-2'},'spec':{'displayName':'P2','tenantID':'acme','category':'c',"
+      "'scope':'project','statement':{'actions':['*'],'resources':['*'],'effect':'allow'}}}",
+      false },
+    { &kind_role, "rol-1",
+      "{'metadata':{'name':'rol-1'},'spec':{'displayName':'R','tenantID':'acme','projectID':'prj-1',"
+      "'username':'alice','description':'d','policies':['pol-1','pol-2']},'status':{'users':"
+      "[{'id':'usr-alice','name':'alice'}],'groups':[{'id':'grp-1','name':'One'}]}}",
+      false },
+    { &kind_project_policy_binding, "prj-1-pol-2",
+      "{'metadata':{},'spec':{'tenantID':'acme','projectID':'prj-1','policyID':'pol-2','users':"
+      "[{'id':'usr-alice','name':'alice'}],'groups':[{'id':'grp-1','name':'One'}]}}",
+      false },
+    { &kind_custom_policy_binding, "ns/pol-1",
+      "{'metadata':{'namespace':'ns'},'spec':{'tenantID':'acme','domain':'*','policyID':'pol-1',"
+      "'resources':['registry:*'],'rulePrefix':'cg','users':[{'id':'alice','name':'alice'}],"
+      "'groups':[{'id':'grp-1','name':'One'}]}}",
+      false },
+    { &kind_api_key, "apk-1",
+      "{'metadata':{'name':'apk-1'},'spec':{'apiKey':'" SIGNED_KEY "','tenantID':'acme','username':'alice',"
+      "'userID':'usr-alice','description':'d','issue_at':'2023-11-14T22:13:20Z',"
+      "'expire_at':'2033-11-14T22:13:20Z'}}",
+      true },
+    { &kind_api_signing_key, "key-1",
+      "{'metadata':{'name':'key-1'},'signingKey':'eyJrdHkiOiJSU0EifQ==','signingKeyPub':'e30='}", false },
+    { &kind_category, "cat",
+      "{'metadata':{'name':'cat'},'Spec':{'displayName':'C','description':'d','actions':"
+      "[{'name':'getX','description':'d'}]}}",
+      false },
+    { &kind_client, "confidential",
+      "{'metadata':{},'spec':{'id':'confidential','secret':'a secret of clients','redirect_uris':"
+      "['https://a.example/cb'],'post_logout_redirect_uris':['https://a.example/'],'trusted_peers':['p'],"
+      "'allowed_connectors':['acme'],'grant_types':['authorization_code'],'name':'N',"
+      "'logo_url':'https://a.example/l.png','id_token_claims':'minimal','id_token_alg':'ES256',"
+      "'require_pkce':true,'id_token_ttl_s':60,'access_token_ttl_s':60}}",
+      false },
+    { &kind_client, "open",
+      "{'metadata':{'name':'open'},'spec':{'public':true,'redirect_uris':['https://a.example/cb']}}", false },
+    { &kind_config_map, "cm",
+      "{'metadata':{'name':'cm','finalizers':['f/f'],'ownerReferences':[{'apiVersion':'v1','kind':'K',"
+      "'name':'n','uid':'u'}]},'data':{'k':'v'},'binaryData':{'b':'YQ=='}}",
+      false },
+    { NULL, NULL, NULL, false },
+};
+
+void rig_populate(void) {
+    for (const struct rig_sample *s = rig_samples; s->kind != NULL; s++) {
+        (void)(s->trusted ? rig_import : rig_create)(s->kind, s->ticks);
+        assert_str(object_store_name(rig.arena, s->kind, rig.object), s->name);
+    }
 }

@@ -12,6 +12,10 @@
 
 struct rig {
     const char *backend; /* "memory", "sqlite" */
+    bool twice;          /* every transaction is run, undone, and run again, as after a failure of others */
+    /* Somebody who writes right before every transaction of ours; not called for their own. */
+    void (*interfere)(void);
+    bool interfering;
     char folder[64];
     struct store *store;
     struct clock clock;
@@ -28,14 +32,14 @@ struct rig {
 };
 extern struct rig rig;
 
-int rig_setup(void **state); /* `*state`: the backend's name */
+int rig_setup(void **state); /* `*state`: the backend's name, or "twice": memory, with all run twice */
 int rig_teardown(void **state);
 #define ON(f, backend)                                                                                       \
     {                                                                                                        \
         .name = #f " (" backend ")", .test_func = (f), .setup_func = rig_setup,                              \
         .teardown_func = rig_teardown, .initial_state = (void *)(uintptr_t)(backend)                         \
     }
-#define ON_BOTH(f) ON(f, "memory"), ON(f, "sqlite")
+#define ON_ALL(f) ON(f, "memory"), ON(f, "sqlite"), ON(f, "twice")
 #define ON_MEMORY(f) ON(f, "memory")
 
 const char *rig_why(void); /* the last refusal or error */
@@ -99,3 +103,12 @@ void rig_tenant(const char *name);
 void rig_user(const char *tenant, const char *username);
 /* A policy "get*" on "*"; `scope` "" or "project". */
 void rig_policy(const char *tenant, const char *name, const char *scope);
+/* One object of every kind that is stored, with every field that can be set; names as the store has them. */
+struct rig_sample {
+    const struct kind *kind;
+    const char *name;
+    const char *ticks;
+    bool trusted;
+};
+extern const struct rig_sample rig_samples[]; /* ends with kind NULL; in an order that can be created */
+void rig_populate(void);
