@@ -227,9 +227,11 @@ static size_t find_name(const struct named_policies *n, struct str name) {
     return i;
 }
 
-/* Policies the subject has: those that are not named lose it. */
+/* Policies the subject has: those that are not named lose it. What the platform gave is not the tenant's to take. */
 static bool keep_or_leave(void *ctx, const struct kind *k, json_t *object) {
     struct named_policies *n = ctx;
+    if (!str_eq(object_tenant(k, object), n->s->tenant))
+        return false;
     size_t i = find_name(n, object_name(object));
     if (i < n->len) {
         n->bound[i] = true;
@@ -237,6 +239,27 @@ static bool keep_or_leave(void *ctx, const struct kind *k, json_t *object) {
     }
     struct leaving l = { n->s, n->s->id };
     return leave(&l, k, object);
+}
+
+static void add_subject(json_t *policy, const struct subject_ref *s) {
+    const char *key = s->is_group ? "groups" : "users";
+    json_t *holder = part_of(policy, "status");
+    if (!json_is_array(json_object_get(holder, key)))
+        (void)json_object_set_new(holder, key, json_array());
+    struct str shown = s->name.ptr != NULL ? s->name : s->id;
+    (void)json_array_append_new(
+        json_object_get(holder, key),
+        json_pack("{s:s%, s:s%}", "id", s->id.ptr, s->id.len, "name", shown.ptr, shown.len));
+}
+
+/* NULL: the subject can be given it. */
+static const char *why_not(const json_t *policy, const struct subject_ref *s) {
+    const json_t *list = json_object_get(json_object_get(policy, "status"), s->is_group ? "groups" : "users");
+    if (policy == NULL || !str_eq(object_tenant(&kind_policy, policy), s->tenant) ||
+        object_is_deleting(policy) || str_eq(object_str_at(policy, "spec.scope"), STR("project")))
+        return "is no policy of the tenant that counts everywhere";
+    return json_array_size(list) >= RESOURCE_SUBJECTS_MAX ? "has as many subjects as a policy may have"
+                                                          : NULL;
 }
 
 static enum err_code bind_one(struct visit *v, struct str name, const struct subject_ref *s,
@@ -247,27 +270,19 @@ static enum err_code bind_one(struct visit *v, struct str name, const struct sub
     enum err_code rc = store_tx_get(v->tx, v->arena, str_of(kind_policy.plural), name, &o, err);
     if (rc == ERR_OK)
         rc = json_parse(o.body, &old, err);
-    bool usable = rc == ERR_OK && str_eq(object_tenant(&kind_policy, old), s->tenant) &&
-                  !object_is_deleting(old) && !str_eq(object_str_at(old, "spec.scope"), STR("project"));
-    if (rc == ERR_NOT_FOUND || (rc == ERR_OK && !usable)) {
-        warn(v->r,
-             "spec.extra.policies: \"%.*s\" is no policy of the tenant that counts everywhere; it was left "
-             "out",
-             STR_FMT(str_sub(name, 0, 100)));
+    else if (rc == ERR_NOT_FOUND || rc == ERR_INVALID) /* nor can there be one of such a name */
+        rc = ERR_OK;
+    if (rc != ERR_OK)
+        return rc;
+    const char *problem = why_not(old, s);
+    if (problem != NULL) {
+        warn(v->r, "spec.extra.policies: \"%.*s\" %s; it was left out", STR_FMT(str_sub(name, 0, 100)),
+             problem);
         json_decref(old);
         return ERR_OK;
     }
-    if (rc != ERR_OK)
-        return rc;
     json_t *object = json_deep_copy(old);
-    const char *key = s->is_group ? "groups" : "users";
-    json_t *holder = part_of(object, "status");
-    if (!json_is_array(json_object_get(holder, key)))
-        (void)json_object_set_new(holder, key, json_array());
-    struct str shown = s->name.ptr != NULL ? s->name : s->id;
-    (void)json_array_append_new(
-        json_object_get(holder, key),
-        json_pack("{s:s%, s:s%}", "id", s->id.ptr, s->id.len, "name", shown.ptr, shown.len));
+    add_subject(object, s);
     struct resource_write w = { .kind = &kind_policy,
                                 .arena = v->arena,
                                 .old = old,

@@ -2,6 +2,7 @@
  * follow. */
 #include "resource/write.h"
 
+#include "resource/applied.h"
 #include "resource/fields.h"
 #include "resource/index.h"
 #include "resource/kinds/shared.h"
@@ -292,6 +293,7 @@ static enum err_code assemble(struct writing *x, struct err *err) {
         json_decref(meta);
         return err_set(err, ERR_NOMEM, "an object");
     }
+    applied_strip(w->kind, meta);
     if (w->part == PART_STATUS) {
         json_t *managed = json_object_get(meta, "managedFields");
         json_t *old_meta = json_deep_copy(object_metadata(w->old));
