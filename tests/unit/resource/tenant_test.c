@@ -186,13 +186,6 @@ static void a_password_has_a_limit(void **state) {
     assert_string_equal(rig_dump(), before);
 }
 
-/* What a function that forgets to initialise something would find. */
-static __attribute__((noinline)) void leave_dirt(void) {
-    volatile char dirt[8192];
-    for (size_t i = 0; i < sizeof dirt; i++)
-        dirt[i] = 'D';
-}
-
 static void what_is_no_json_object_is_refused_without_a_word_of_it(void **state) {
     (void)state;
     static const char *const configs[] = { "[]",
@@ -203,12 +196,12 @@ static void what_is_no_json_object_is_refused_without_a_word_of_it(void **state)
                                            "{'bindPW':'a','bindPW':'hunter2'}",
                                            "bindPW: hunter2" };
     for (size_t i = 0; i < ARRAY_LEN(configs); i++) {
-        leave_dirt();
         (void)rig_try_create(&kind_identity_provider, provider("acme", "ldap", configs[i]), &rig_plain);
         rig_assert_refused(422, "Invalid");
         rig_assert_cause("FieldValueInvalid", "spec.config");
         assert_null(strstr(rig.refusal.message, "hunter2"));
-        assert_null(strstr(rig.refusal.message, "DDDD"));
+        if (i < 2)
+            assert_string_equal(rig.refusal.causes[0].message, "Invalid value: must be a JSON object");
     }
     assert_false(rig_has(&kind_identity_provider, "acme"));
 }
