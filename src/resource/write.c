@@ -137,7 +137,8 @@ struct writing {
     struct resource_write w;
     int64_t expected, revision;
     struct refusal *r;
-    size_t causes, warnings; /* before the transaction, which may run again */
+    size_t causes, warnings, runs; /* before the transaction, which may run again */
+    json_t *assembled;             /* the object as it was then, of kinds whose admission changes it; NULL */
     bool removes, begins_to_go, ran_dry, removed;
 };
 
@@ -157,14 +158,25 @@ static enum err_code write_or_drop(struct writing *x, struct store_tx *tx, struc
     return put_object(x->env, tx, &w, x->expected, &x->revision, x->r, err);
 }
 
-static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) {
-    struct writing *x = ctx;
-    x->r->status = 0; /* of a run that was undone */
+/* As if no run that was undone had been. */
+static enum err_code begin_run(struct writing *x, struct err *err) {
+    x->r->status = 0;
     x->r->cause_count = x->causes;
     x->r->warning_count = x->warnings;
     x->ran_dry = false;
+    if (x->runs++ == 0 || x->assembled == NULL)
+        return ERR_OK;
+    json_decref(x->w.object);
+    x->w.object = json_deep_copy(x->assembled);
+    return x->w.object != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "an object");
+}
+
+static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) {
+    struct writing *x = ctx;
     const struct kind *k = x->w.kind;
-    enum err_code rc = ERR_OK;
+    enum err_code rc = begin_run(x, err);
+    if (rc != ERR_OK)
+        return rc;
     if (k->admit != NULL && !x->removes && !x->begins_to_go) /* what goes may refer to what has gone */
         rc = k->admit(x->env, tx, &x->w, x->r, err);
     if (rc == ERR_OK)
@@ -183,6 +195,8 @@ static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) 
 static enum err_code commit(struct writing *x, struct err *err) {
     x->causes = x->r->cause_count;
     x->warnings = x->r->warning_count;
+    if (x->w.kind->admit != NULL && (x->assembled = json_deep_copy(x->w.object)) == NULL)
+        return err_set(err, ERR_NOMEM, "an object");
     enum err_code rc = store_transact(x->env->store, run_write, x, NULL, err);
     if (x->ran_dry)
         return ERR_OK;
@@ -372,6 +386,7 @@ static enum err_code finish_write(struct writing *x, struct err *err) {
 }
 
 static void writing_done(struct writing *x) {
+    json_decref(x->assembled);
     json_decref(x->w.object);
     json_decref((json_t *)(uintptr_t)x->w.old);
     json_decref((json_t *)(uintptr_t)x->w.given);

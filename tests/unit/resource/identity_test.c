@@ -5,7 +5,7 @@
 
 #define ALICE(more)                                                                                          \
     "{'metadata':{'name':'usr-alice'},'spec':{'username':'alice','displayName':'A','tenantID':'t'," more "}" \
-                                                                                                         "}"
+    "}"
 #define WITH_PASSWORD "'hashedPassword':'" RIG_PASSWORD "'"
 
 /* ---- fields ---- */
