@@ -20,15 +20,16 @@ struct visit {
 
 static enum err_code visit_one(void *ctx, const struct store_object *o, struct err *err) {
     struct visit *v = ctx;
+    AUTO_FREE(arena_free) struct arena *a = arena_new(RULES_MEMORY_MAX); /* there may be thousands */
     json_t *old = NULL;
     int64_t revision;
     v->count++;
-    enum err_code rc = json_parse(o->body, &old, err);
+    enum err_code rc = a != NULL ? json_parse(o->body, &old, err) : err_set(err, ERR_NOMEM, "an object");
     if (rc != ERR_OK)
         return rc;
     json_t *object = json_deep_copy(old);
     struct resource_write w = { .kind = v->kind,
-                                .arena = v->arena,
+                                .arena = a,
                                 .old = old,
                                 .object = object,
                                 .old_revision = o->revision,

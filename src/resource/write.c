@@ -73,10 +73,10 @@ enum err_code put_object(const struct resource_env *env, struct store_tx *tx, st
     if (rc == ERR_CONFLICT && r->status == 0)
         return refuse_conflict(w, r);
     if (rc == ERR_OK)
-        rc = rules_write(tx, w->arena, w->kind, name, w->object, NULL, err);
+        rc = rules_write(tx, w->kind, name, w->object, NULL, err);
     if (rc == ERR_LIMIT && r->status == 0)
-        return refuse(r, 422, "Invalid", "%s \"%.*s\" would make %s, %d are taken", w->kind->kind,
-                      STR_FMT(object_name(w->object)), err->detail, RESOURCE_RULES_MAX);
+        return refuse(r, 422, "Invalid", "%s \"%.*s\" would make %s", w->kind->kind,
+                      STR_FMT(object_name(w->object)), err->detail);
     return rc == ERR_OK && w->kind->follow != NULL ? w->kind->follow(env, tx, w, r, err) : rc;
 }
 
@@ -89,7 +89,7 @@ enum err_code drop_object(const struct resource_env *env, struct store_tx *tx, s
     if (rc == ERR_CONFLICT)
         return refuse_conflict(w, r);
     if (rc == ERR_OK)
-        rc = rules_write(tx, w->arena, w->kind, name, NULL, NULL, err);
+        rc = rules_write(tx, w->kind, name, NULL, NULL, err);
     return rc == ERR_OK && w->kind->follow != NULL ? w->kind->follow(env, tx, w, r, err) : rc;
 }
 
@@ -108,7 +108,6 @@ enum err_code put_edited(const struct resource_env *env, struct store_tx *tx, st
 
 struct refreshing {
     struct store_tx *tx;
-    struct arena *arena;
     const struct kind *kind;
 };
 
@@ -117,16 +116,17 @@ static enum err_code refresh_one(void *ctx, const struct store_object *o, struct
     json_t *object = NULL;
     enum err_code rc = json_parse(o->body, &object, err);
     if (rc == ERR_OK)
-        rc = rules_write(f->tx, f->arena, f->kind, o->name, object, NULL, err);
+        rc = rules_write(f->tx, f->kind, o->name, object, NULL, err);
     json_decref(object);
-    return rc;
+    return rc == ERR_OK ? ERR_OK : err_context(err, "%s \"%.*s\"", f->kind->kind, STR_FMT(o->name));
 }
 
-enum err_code refresh_rules(struct store_tx *tx, struct arena *a, const struct kind *k, struct str key,
+enum err_code refresh_rules(struct store_tx *tx, const struct kind *k, struct str key, struct refusal *r,
                             struct err *err) {
-    struct refreshing f = { tx, a, k };
+    struct refreshing f = { tx, k };
     const struct store_query q = { .kind = str_of(k->plural), .key = key, .each = refresh_one, .ctx = &f };
-    return store_tx_list(tx, &q, err);
+    enum err_code rc = store_tx_list(tx, &q, err);
+    return rc == ERR_LIMIT ? refuse(r, 422, "Invalid", "of what refers to it, %s", err->detail) : rc;
 }
 
 /* ---- one write from outside ---- */

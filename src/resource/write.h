@@ -22,8 +22,8 @@ MUST_CHECK enum err_code put_edited(const struct resource_env *env, struct store
 MUST_CHECK enum err_code drop_object(const struct resource_env *env, struct store_tx *tx,
                                      struct resource_write *w, struct refusal *r, struct err *err);
 /* Rules of every object of kind `k` with this index key, computed anew. */
-MUST_CHECK enum err_code refresh_rules(struct store_tx *tx, struct arena *a, const struct kind *k,
-                                       struct str key, struct err *err);
+MUST_CHECK enum err_code refresh_rules(struct store_tx *tx, const struct kind *k, struct str key,
+                                       struct refusal *r, struct err *err);
 
 /* A user or group as others refer to it. */
 struct subject_ref {
