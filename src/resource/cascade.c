@@ -71,7 +71,8 @@ static bool remove_string(json_t *list, struct str s) {
 
 struct leaving {
     const struct subject_ref *s;
-    struct str by; /* id, or of custom bindings the login name */
+    struct str by;  /* the id that is looked for */
+    bool and_login; /* whoever has it must have the login name, too */
 };
 
 static bool leave(void *ctx, const struct kind *k, json_t *object) {
@@ -81,9 +82,11 @@ static bool leave(void *ctx, const struct kind *k, json_t *object) {
                                    l->s->is_group ? "groups" : "users");
     bool found = false;
     for (size_t i = 0; i < json_array_size(list);) {
-        struct str id = json_get_str(json_array_get(list, i), "id");
+        struct str id = json_get_str(json_array_get(list, i), "id"),
+                   name = json_get_str(json_array_get(list, i), "name");
         struct str of = subject_tenant(tenant, &id);
-        bool is_it = str_eq(of, l->s->tenant) && str_eq(id, l->by);
+        bool is_it = str_eq(of, l->s->tenant) && str_eq(id, l->by) &&
+                     (!l->and_login || str_eq(name, l->s->name));
         found = found || is_it;
         if (is_it)
             (void)json_array_remove(list, i);
@@ -97,26 +100,34 @@ static const struct kind *const with_subjects[] = { &kind_policy, &kind_role, &k
                                                     &kind_project_policy_binding,
                                                     &kind_custom_policy_binding };
 
-static enum err_code leave_everything(struct visit *v, struct leaving *l, struct err *err) {
-    struct str key = l->s->is_group ? index_group(v->arena, l->s->tenant, l->by)
-                                    : index_user(v->arena, l->s->tenant, l->by);
-    enum err_code rc = ERR_OK;
+static enum err_code leave_all(struct visit *v, struct leaving *l, const struct kind *k, struct err *err) {
     v->edit = leave;
     v->ctx = l;
-    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(with_subjects); i++)
-        rc = visit_all(v, with_subjects[i], key, err);
-    return rc;
+    return visit_all(v, k,
+                     l->s->is_group ? index_group(v->arena, l->s->tenant, l->by)
+                                    : index_user(v->arena, l->s->tenant, l->by),
+                     err);
+}
+
+/* The registry's bindings name people by their login names, which stand for ids there (contract 2.7): somebody else's id may look the same. */
+static enum err_code leave_custom(struct visit *v, const struct subject_ref *s, struct err *err) {
+    struct leaving by_id = { s, s->id, true }, by_name = { s, s->name, true };
+    enum err_code rc = leave_all(v, &by_id, &kind_custom_policy_binding, err);
+    return rc == ERR_OK && s->name.len > 0 && !str_eq(s->name, s->id)
+               ? leave_all(v, &by_name, &kind_custom_policy_binding, err)
+               : rc;
 }
 
 enum err_code cascade_subject(const struct resource_env *env, struct store_tx *tx, struct arena *a,
                               const struct subject_ref *s, struct refusal *r, struct err *err) {
     struct visit v = { .env = env, .tx = tx, .arena = a, .r = r };
-    struct leaving l = { s, s->id };
-    enum err_code rc = leave_everything(&v, &l, err);
-    if (rc != ERR_OK || s->is_group || s->name.len == 0 || str_eq(s->name, s->id))
-        return rc;
-    l.by = s->name; /* the registry's bindings name people by their login names (contract 2.7) */
-    return leave_everything(&v, &l, err);
+    struct leaving l = { s, s->id, false };
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(with_subjects); i++)
+        rc = with_subjects[i] == &kind_custom_policy_binding && !s->is_group
+                 ? leave_custom(&v, s, err)
+                 : leave_all(&v, &l, with_subjects[i], err);
+    return rc;
 }
 
 /* ---- policies ---- */
@@ -238,7 +249,7 @@ static bool keep_or_leave(void *ctx, const struct kind *k, json_t *object) {
         n->bound[i] = true;
         return false;
     }
-    struct leaving l = { n->s, n->s->id };
+    struct leaving l = { n->s, n->s->id, false };
     return leave(&l, k, object);
 }
 
