@@ -172,16 +172,14 @@ static void take(json_t *to, const json_t *from, const char *key) {
         (void)json_object_set_new(to, key, json_deep_copy(v));
 }
 
-/* That there must be one is checked when the kind had its say. */
+/* First in the object, as whoever prints it wants it. That there must be one is checked when the kind had its say. */
 static void set_name(const struct resource_env *env, const struct kind *k, const json_t *given, json_t *meta,
                      const struct resource_options *o, struct refusal *r) {
     struct str name = o->force_name.ptr != NULL ? o->force_name : json_get_str(given, "name");
     struct str prefix = json_get_str(given, "generateName");
     if (name.len == 0 && prefix.len == 0)
         prefix = str_of(k->generate_prefix);
-    if (name.len == 0 && prefix.len == 0)
-        return;
-    if (name.len == 0)
+    if (name.len == 0 && prefix.len > 0)
         name = resource_generate_name(r->arena, env->random, prefix);
     (void)json_object_set_new(meta, "name", json_of_str(name));
     take(meta, given, "generateName");

@@ -74,6 +74,23 @@ static void names_with_quotes_stay_what_they_are(void **state) {
     }
 }
 
+static enum err_code begins_with_name(void *ctx, const struct store_object *o, struct err *err) {
+    (void)ctx;
+    (void)err;
+    if (!str_starts_with(o->body, STR("{\"metadata\":{\"name\":")))
+        fail_msg("%.*s", STR_FMT(o->body));
+    return ERR_OK;
+}
+
+static void what_is_stored_can_be_printed_without_being_parsed(void **state) {
+    (void)state;
+    rig_populate();
+    for (const struct kind *const *k = resource_kinds(); *k != NULL; k++) {
+        const struct store_query q = { .kind = str_of((*k)->plural), .each = begins_with_name };
+        rig_ok(store_list(rig.store, &q, NULL, &rig.err));
+    }
+}
+
 static void a_buffer_that_is_full_says_so(void **state) {
     (void)state;
     AUTO(strbuf_done) struct strbuf out = STRBUF(64);
@@ -381,6 +398,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_MEMORY(an_object_is_printed_with_kind_and_version),
         ON_MEMORY(names_with_quotes_stay_what_they_are),
+        ON_MEMORY(what_is_stored_can_be_printed_without_being_parsed),
         ON_MEMORY(a_buffer_that_is_full_says_so),
         ON_MEMORY(values_are_found_by_their_paths),
         ON_MEMORY(tenants_are_where_the_kind_says),
