@@ -265,7 +265,7 @@ static void set_status(struct resource_write *w, struct refusal *r) {
     if (subjects != NULL && strcmp(subjects, k->status_key) == 0 && !w->trusted)
         take_subjects(w, status, r);
     bool has_phase = k->phase_deleting != NULL && strcmp(k->phase_deleting, "Terminating") == 0;
-    if (has_phase && json_object_get(status, "phase") == NULL)
+    if (has_phase && json_get_str(status, "phase").len == 0)
         (void)json_object_set_new(status, "phase", json_string("Active"));
     (void)json_object_set_new(w->object, k->status_key, status);
 }

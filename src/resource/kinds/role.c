@@ -84,6 +84,8 @@ static enum err_code admit(const struct resource_env *env, struct store_tx *tx, 
                          STR_FMT(str_sub(name, 0, 100)));
         i++;
     }
+    if (list != NULL && json_array_size(list) == 0)
+        (void)json_object_set_new(part_of(w->object, "spec"), "policies", json_null()); /* as the table has it */
     struct str project = object_str_at(w->object, "spec.projectID");
     if (!str_eq(project, object_str_at(w->old, "spec.projectID"))) {
         enum err_code rc = check_project_tenant(tx, w->arena, project, tenant, r, err);

@@ -240,6 +240,9 @@ static void what_a_role_loses_is_no_change_if_it_did_not_have_it(void **state) {
     rig_assert_at(rig.object, "spec.policies", "['pol-a']");
     assert_true(rig_warned("pol-missing"));
     rig_assert_at(rig_get(&kind_role, "rol-x"), "spec.policies", "['pol-a']");
+    (void)json_object_set_new(json_object_get(o, "spec"), "policies", json_pack("[s]", "pol-missing"));
+    rig_update(&kind_role, "rol-x", o);
+    rig_assert_at(rig_get(&kind_role, "rol-x"), "spec.policies", "null"); /* as a list that never was */
 }
 
 static void projects_belong_to_the_tenant_that_was_there_first(void **state) {

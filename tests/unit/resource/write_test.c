@@ -260,6 +260,14 @@ static void the_status_stays_with_a_change_of_the_rest_but_for_subjects_that_are
     rig_assert_at(rig.object, "status.lastUpdateTime", "'" RIG_NOW "'");
 }
 
+static void an_imported_object_without_a_phase_is_active(void **state) {
+    (void)state;
+    rig_import(&kind_role, "{'metadata':{'name':'rol-1'},'spec':{'displayName':'R'},'status':{'phase':''}}");
+    rig_assert_at(rig.object, "status.phase", "'Active'");
+    rig_import(&kind_role, "{'metadata':{'name':'rol-2'},'spec':{'displayName':'R'}}");
+    rig_assert_at(rig.object, "status.phase", "'Active'");
+}
+
 static void finalizers_of_the_spec_change_with_finalize_only(void **state) {
     (void)state;
     rig_populate();
@@ -762,6 +770,7 @@ int main(void) {
         ON_ALL(a_change_of_every_kind_is_one_write_with_a_manager),
         ON_ALL(only_the_status_changes_with_the_status),
         ON_ALL(the_status_stays_with_a_change_of_the_rest_but_for_subjects_that_are_named),
+        ON_MEMORY(an_imported_object_without_a_phase_is_active),
         ON_ALL(finalizers_of_the_spec_change_with_finalize_only),
         ON_MEMORY(unknown_fields_and_bad_ones_of_a_change_are_refused_as_well),
         ON_ALL(a_dry_run_says_the_same_and_writes_nothing),
