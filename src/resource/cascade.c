@@ -20,15 +20,16 @@ struct visit {
 
 static enum err_code visit_one(void *ctx, const struct store_object *o, struct err *err) {
     struct visit *v = ctx;
+    AUTO_FREE(arena_free) struct arena *a = arena_new(RULES_MEMORY_MAX); /* there may be thousands */
     json_t *old = NULL;
     int64_t revision;
     v->count++;
-    enum err_code rc = json_parse(o->body, &old, err);
+    enum err_code rc = a != NULL ? json_parse(o->body, &old, err) : err_set(err, ERR_NOMEM, "an object");
     if (rc != ERR_OK)
         return rc;
     json_t *object = json_deep_copy(old);
     struct resource_write w = { .kind = v->kind,
-                                .arena = v->arena,
+                                .arena = a,
                                 .old = old,
                                 .object = object,
                                 .old_revision = o->revision,
@@ -38,7 +39,7 @@ static enum err_code visit_one(void *ctx, const struct store_object *o, struct e
     else if (v->edit == NULL)
         rc = drop_object(v->env, v->tx, &w, v->r, err);
     else if (v->edit(v->ctx, v->kind, object))
-        rc = put_object(v->env, v->tx, &w, o->revision, &revision, v->r, err);
+        rc = put_edited(v->env, v->tx, &w, &revision, v->r, err);
     json_decref(object);
     json_decref(old);
     return rc;
@@ -70,7 +71,8 @@ static bool remove_string(json_t *list, struct str s) {
 
 struct leaving {
     const struct subject_ref *s;
-    struct str by; /* id, or of custom bindings the login name */
+    struct str by;  /* the id that is looked for */
+    bool and_login; /* whoever has it must have the login name, too */
 };
 
 static bool leave(void *ctx, const struct kind *k, json_t *object) {
@@ -80,9 +82,11 @@ static bool leave(void *ctx, const struct kind *k, json_t *object) {
                                    l->s->is_group ? "groups" : "users");
     bool found = false;
     for (size_t i = 0; i < json_array_size(list);) {
-        struct str id = json_get_str(json_array_get(list, i), "id");
+        struct str id = json_get_str(json_array_get(list, i), "id"),
+                   name = json_get_str(json_array_get(list, i), "name");
         struct str of = subject_tenant(tenant, &id);
-        bool is_it = str_eq(of, l->s->tenant) && str_eq(id, l->by);
+        bool is_it = str_eq(of, l->s->tenant) && str_eq(id, l->by) &&
+                     (!l->and_login || str_eq(name, l->s->name));
         found = found || is_it;
         if (is_it)
             (void)json_array_remove(list, i);
@@ -96,26 +100,34 @@ static const struct kind *const with_subjects[] = { &kind_policy, &kind_role, &k
                                                     &kind_project_policy_binding,
                                                     &kind_custom_policy_binding };
 
-static enum err_code leave_everything(struct visit *v, struct leaving *l, struct err *err) {
-    struct str key = l->s->is_group ? index_group(v->arena, l->s->tenant, l->by)
-                                    : index_user(v->arena, l->s->tenant, l->by);
-    enum err_code rc = ERR_OK;
+static enum err_code leave_all(struct visit *v, struct leaving *l, const struct kind *k, struct err *err) {
     v->edit = leave;
     v->ctx = l;
-    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(with_subjects); i++)
-        rc = visit_all(v, with_subjects[i], key, err);
-    return rc;
+    return visit_all(v, k,
+                     l->s->is_group ? index_group(v->arena, l->s->tenant, l->by)
+                                    : index_user(v->arena, l->s->tenant, l->by),
+                     err);
+}
+
+/* The registry's bindings name people by their login names, which stand for ids there (contract 2.7): somebody else's id may look the same. */
+static enum err_code leave_custom(struct visit *v, const struct subject_ref *s, struct err *err) {
+    struct leaving by_id = { s, s->id, true }, by_name = { s, s->name, true };
+    enum err_code rc = leave_all(v, &by_id, &kind_custom_policy_binding, err);
+    return rc == ERR_OK && s->name.len > 0 && !str_eq(s->name, s->id)
+               ? leave_all(v, &by_name, &kind_custom_policy_binding, err)
+               : rc;
 }
 
 enum err_code cascade_subject(const struct resource_env *env, struct store_tx *tx, struct arena *a,
                               const struct subject_ref *s, struct refusal *r, struct err *err) {
     struct visit v = { .env = env, .tx = tx, .arena = a, .r = r };
-    struct leaving l = { s, s->id };
-    enum err_code rc = leave_everything(&v, &l, err);
-    if (rc != ERR_OK || s->is_group || s->name.len == 0 || str_eq(s->name, s->id))
-        return rc;
-    l.by = s->name; /* the registry's bindings name people by their login names (contract 2.7) */
-    return leave_everything(&v, &l, err);
+    struct leaving l = { s, s->id, false };
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < ARRAY_LEN(with_subjects); i++)
+        rc = with_subjects[i] == &kind_custom_policy_binding && !s->is_group
+                 ? leave_custom(&v, s, err)
+                 : leave_all(&v, &l, with_subjects[i], err);
+    return rc;
 }
 
 /* ---- policies ---- */
@@ -227,16 +239,39 @@ static size_t find_name(const struct named_policies *n, struct str name) {
     return i;
 }
 
-/* Policies the subject has: those that are not named lose it. */
+/* Policies the subject has: those that are not named lose it. What the platform gave is not the tenant's to take. */
 static bool keep_or_leave(void *ctx, const struct kind *k, json_t *object) {
     struct named_policies *n = ctx;
+    if (!str_eq(object_tenant(k, object), n->s->tenant))
+        return false;
     size_t i = find_name(n, object_name(object));
     if (i < n->len) {
         n->bound[i] = true;
         return false;
     }
-    struct leaving l = { n->s, n->s->id };
+    struct leaving l = { n->s, n->s->id, false };
     return leave(&l, k, object);
+}
+
+static void add_subject(json_t *policy, const struct subject_ref *s) {
+    const char *key = s->is_group ? "groups" : "users";
+    json_t *holder = part_of(policy, "status");
+    if (!json_is_array(json_object_get(holder, key)))
+        (void)json_object_set_new(holder, key, json_array());
+    struct str shown = s->name.ptr != NULL ? s->name : s->id;
+    (void)json_array_append_new(
+        json_object_get(holder, key),
+        json_pack("{s:s%, s:s%}", "id", s->id.ptr, s->id.len, "name", shown.ptr, shown.len));
+}
+
+/* NULL: the subject can be given it. */
+static const char *why_not(const json_t *policy, const struct subject_ref *s) {
+    const json_t *list = json_object_get(json_object_get(policy, "status"), s->is_group ? "groups" : "users");
+    if (policy == NULL || !str_eq(object_tenant(&kind_policy, policy), s->tenant) ||
+        object_is_deleting(policy) || str_eq(object_str_at(policy, "spec.scope"), STR("project")))
+        return "is no policy of the tenant that counts everywhere";
+    return json_array_size(list) >= RESOURCE_SUBJECTS_MAX ? "has as many subjects as a policy may have"
+                                                          : NULL;
 }
 
 static enum err_code bind_one(struct visit *v, struct str name, const struct subject_ref *s,
@@ -247,34 +282,26 @@ static enum err_code bind_one(struct visit *v, struct str name, const struct sub
     enum err_code rc = store_tx_get(v->tx, v->arena, str_of(kind_policy.plural), name, &o, err);
     if (rc == ERR_OK)
         rc = json_parse(o.body, &old, err);
-    bool usable = rc == ERR_OK && str_eq(object_tenant(&kind_policy, old), s->tenant) &&
-                  !object_is_deleting(old) && !str_eq(object_str_at(old, "spec.scope"), STR("project"));
-    if (rc == ERR_NOT_FOUND || (rc == ERR_OK && !usable)) {
-        warn(v->r,
-             "spec.extra.policies: \"%.*s\" is no policy of the tenant that counts everywhere; it was left "
-             "out",
-             STR_FMT(str_sub(name, 0, 100)));
+    else if (rc == ERR_NOT_FOUND || rc == ERR_INVALID) /* nor can there be one of such a name */
+        rc = ERR_OK;
+    if (rc != ERR_OK)
+        return rc;
+    const char *problem = why_not(old, s);
+    if (problem != NULL) {
+        warn(v->r, "spec.extra.policies: \"%.*s\" %s; it was left out", STR_FMT(str_sub(name, 0, 100)),
+             problem);
         json_decref(old);
         return ERR_OK;
     }
-    if (rc != ERR_OK)
-        return rc;
     json_t *object = json_deep_copy(old);
-    const char *key = s->is_group ? "groups" : "users";
-    json_t *holder = part_of(object, "status");
-    if (!json_is_array(json_object_get(holder, key)))
-        (void)json_object_set_new(holder, key, json_array());
-    struct str shown = s->name.ptr != NULL ? s->name : s->id;
-    (void)json_array_append_new(
-        json_object_get(holder, key),
-        json_pack("{s:s%, s:s%}", "id", s->id.ptr, s->id.len, "name", shown.ptr, shown.len));
+    add_subject(object, s);
     struct resource_write w = { .kind = &kind_policy,
                                 .arena = v->arena,
                                 .old = old,
                                 .object = object,
                                 .old_revision = o.revision,
                                 .trusted = true };
-    rc = put_object(v->env, v->tx, &w, o.revision, &revision, v->r, err);
+    rc = put_edited(v->env, v->tx, &w, &revision, v->r, err);
     json_decref(object);
     json_decref(old);
     return rc;

@@ -309,16 +309,31 @@ static void check_size(const struct field *f, const json_t *v, const struct plac
             f->flags & FIELD_WRITE_ONLY ? "***" : shown(r, v), (long long)f->min, (long long)f->max, unit);
 }
 
+static bool is_base64(const json_t *v) {
+    AUTO(strbuf_wipe_done) struct strbuf bytes = STRBUF(RESOURCE_BODY_MAX);
+    struct err ignored;
+    return base64_decode(json_str(v), &bytes, &ignored) == ERR_OK;
+}
+
+static bool are_all_base64(const json_t *map) {
+    const char *key;
+    const json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)map, key, v) {
+        if (!is_base64(v))
+            return false;
+    }
+    return true;
+}
+
 static const char *form_problem(const struct field *f, const json_t *v) {
     struct err ignored;
     int64_t seconds;
     if (f->type == FIELD_TIME && time_parse_rfc3339(json_str(v), &seconds, &ignored) != ERR_OK)
-        return "must be a time as RFC 3339 has it, for example 2006-01-02T15:04:05Z";
-    if (f->type == FIELD_BYTES) {
-        AUTO(strbuf_wipe_done) struct strbuf bytes = STRBUF(RESOURCE_BODY_MAX);
-        if (base64_decode(json_str(v), &bytes, &ignored) != ERR_OK)
-            return "must be base64 with padding";
-    }
+        return "must be a time in UTC as RFC 3339 has it, for example 2006-01-02T15:04:05Z";
+    if (f->type == FIELD_BYTES && !is_base64(v))
+        return "must be base64 with padding";
+    if (f->type == FIELD_BYTES_MAP && !are_all_base64(v))
+        return "every value must be base64 with padding";
     return f->check != NULL ? f->check(v) : NULL;
 }
 

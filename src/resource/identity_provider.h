@@ -4,7 +4,7 @@
 
 #define IDP_SECRET_MARK "***"
 #define IDP_SEAL_PURPOSE "identity-provider"
-/* Holds a deleted tenant until everything of it is gone. */
+/* Holds a deleted tenant until everything of it is gone; not for clients to take off. */
 #define IDP_FINALIZER RESOURCE_GROUP "/tenant"
 
 bool idp_key_is_secret(const char *key);

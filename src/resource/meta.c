@@ -172,18 +172,14 @@ static void take(json_t *to, const json_t *from, const char *key) {
         (void)json_object_set_new(to, key, json_deep_copy(v));
 }
 
+/* First in the object, as whoever prints it wants it. That there must be one is checked when the kind had its say. */
 static void set_name(const struct resource_env *env, const struct kind *k, const json_t *given, json_t *meta,
                      const struct resource_options *o, struct refusal *r) {
     struct str name = o->force_name.ptr != NULL ? o->force_name : json_get_str(given, "name");
     struct str prefix = json_get_str(given, "generateName");
     if (name.len == 0 && prefix.len == 0)
         prefix = str_of(k->generate_prefix);
-    if (name.len == 0 && prefix.len == 0) {
-        refuse_field(r, "FieldValueRequired", "metadata.name",
-                     "Required value: name or generateName is required");
-        return;
-    }
-    if (name.len == 0)
+    if (name.len == 0 && prefix.len > 0)
         name = resource_generate_name(r->arena, env->random, prefix);
     (void)json_object_set_new(meta, "name", json_of_str(name));
     take(meta, given, "generateName");
@@ -293,7 +289,10 @@ void meta_check(const struct kind *k, const json_t *object, struct refusal *r) {
     const json_t *meta = object_metadata(object);
     struct str name = json_get_str(meta, "name"), namespace = json_get_str(meta, "namespace");
     const char *problem = k->name_is_free ? path_name_problem(name) : name_problem(name, k->name_is_label);
-    if (name.len > 0 && problem != NULL)
+    if (name.len == 0)
+        refuse_field(r, "FieldValueRequired", "metadata.name",
+                     "Required value: name or generateName is required");
+    else if (problem != NULL)
         refuse_field(r, "FieldValueInvalid", "metadata.name", "Invalid value: \"%.*s\": %s",
                      STR_FMT(str_sub(name, 0, 100)), problem);
     if (k->namespaced && namespace.len == 0)

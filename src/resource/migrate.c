@@ -95,13 +95,16 @@ static enum err_code rewrite(struct migration *m, const struct store_object *o, 
     return rc;
 }
 
+/* As this version stores them; others may have spelled one otherwise. */
+static bool begins_like_ours(struct str body) { return str_starts_with(body, STR("{\"metadata\":")); }
+
 static enum err_code migrate_one(void *ctx, const struct store_object *o, struct err *err) {
     struct migration *m = ctx;
     json_t *old = NULL;
-    if (str_starts_with(o->body, STR("{\"metadata\":")))
+    if (begins_like_ours(o->body))
         return ERR_OK;
     enum err_code rc = json_parse(o->body, &old, err);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK && object_metadata(old) == NULL)
         rc = rewrite(m, o, old, err);
     json_decref(old);
     return rc == ERR_OK
@@ -126,7 +129,7 @@ struct looking {
 
 static enum err_code look(void *ctx, const struct store_object *o, struct err *err) {
     struct looking *l = ctx;
-    if (str_starts_with(o->body, STR("{\"metadata\":")))
+    if (begins_like_ours(o->body))
         return ERR_OK;
     l->found = true;
     return err_set(err, ERR_EXISTS, "an old one");
@@ -143,7 +146,7 @@ static enum err_code migrate_kind(const struct resource_env *env, const struct k
         return err_set(err, ERR_NOMEM, "a migration");
     struct migration m = { .env = env, .kind = k, .arena = a };
     rc = store_transact(env->store, migrate_in_tx, &m, NULL, err);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK && m.count > 0)
         log_info(env->log, NULL, "objects_migrated", KV("kind", k->kind), KV("count", m.count));
     return rc;
 }

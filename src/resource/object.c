@@ -59,19 +59,46 @@ struct subject_lists object_subjects(const struct kind *k, const json_t *object)
                                     json_is_array(groups) ? groups : NULL };
 }
 
-/* Stored bodies begin with their metadata, which always has a name. */
-void object_print(const struct kind *k, struct str body, int64_t revision, struct strbuf *out) {
+/* What follows after "metadata":{"resourceVersion":"7" */
+static void add_rest(struct str body, struct strbuf *out) {
     const struct str head = STR("{\"metadata\":{");
+    json_t *object = NULL;
+    struct err ignored;
+    if (str_starts_with(body, STR("{\"metadata\":{\"name\":"))) { /* as this program stores them */
+        strbuf_addc(out, ',');
+        strbuf_add(out, str_from(body, head.len));
+        return;
+    }
+    if (json_parse(body, &object, &ignored) != ERR_OK || !json_is_object(object)) {
+        out->failed = true;
+        json_decref(object);
+        return;
+    }
+    json_t *meta = json_object_get(object, "metadata");
+    meta = meta != NULL ? json_incref(meta) : json_object();
+    static const char *const ours[] = { "kind", "apiVersion", "metadata" };
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        (void)json_object_del(object, ours[i]);
+    (void)json_object_del(meta, "resourceVersion");
+    char *in_meta = json_dumps(meta, JSON_COMPACT | JSON_EMBED),
+         *rest = json_dumps(object, JSON_COMPACT | JSON_EMBED);
+    out->failed = out->failed || in_meta == NULL || rest == NULL || !json_is_object(meta);
+    if (!out->failed)
+        strbuf_addf(out, "%s%s}%s%s}", in_meta[0] ? "," : "", in_meta, rest[0] ? "," : "", rest);
+    free(in_meta);
+    free(rest);
+    json_decref(meta);
+    json_decref(object);
+}
+
+void object_print(const struct kind *k, struct str body, int64_t revision, struct strbuf *out) {
     strbuf_addf(out,
                 "{\"kind\":\"%s\",\"apiVersion\":\"" RESOURCE_API_VERSION
                 "\",\"metadata\":{\"resourceVersion\":\"",
                 k->kind);
     strbuf_add_i64(out, revision);
-    strbuf_adds(out, "\",");
-    if (str_starts_with(body, head))
-        strbuf_add(out, str_from(body, head.len));
-    else
-        out->failed = true;
+    strbuf_addc(out, '"');
+    add_rest(body, out);
 }
 
 bool object_is_mirror(const json_t *object) {

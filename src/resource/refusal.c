@@ -5,11 +5,26 @@
 
 enum { REFUSAL_TEXT_MAX = 2048 };
 
+/* Names are cut to be shown, and so is the whole: what is left of a character in the middle must not spoil the text. */
+static void mend_utf8(char *text) {
+    size_t i = 0;
+    while (text[i] != '\0') {
+        unsigned char c = (unsigned char)text[i];
+        size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        if (strnlen(text + i, len) == len && str_is_utf8((struct str) { text + i, len }))
+            i += len;
+        else
+            text[i++] = '?';
+    }
+}
+
 static const char *format(struct arena *a, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
 static const char *format(struct arena *a, const char *fmt, va_list args) {
     char text[REFUSAL_TEXT_MAX];
     (void)vsnprintf(text, sizeof text, fmt, args);
+    if (!str_is_utf8(str_of(text)))
+        mend_utf8(text);
     const char *copy = arena_strdup(a, str_of(text));
     return copy != NULL ? copy : "out of memory";
 }

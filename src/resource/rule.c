@@ -2,6 +2,7 @@
 
 #include "resource/fields.h"
 
+enum { RULES_OF_OBJECT_MEMORY_MAX = 96 * 1024 * 1024 }; /* 20,000 with patterns of 1 KiB */
 enum { NAME_BYTES = 16, RULE_BODY_MAX = 64 * 1024, RULES_OF_FILE_MAX = 4 * 1024 * 1024, REBUILD_PAGE = 200 };
 
 /* ---- a rule as an object ---- */
@@ -85,6 +86,11 @@ static bool make_room(struct rule_list *l) {
 }
 
 void rule_list_add(struct rule_list *out, const struct rule_view *rule) {
+    if (out->max != 0 &&
+        out->len == out->max) { /* a million of them are not made first, with all writers waiting */
+        out->too_many = true;
+        return;
+    }
     struct str name = rule_name(out->arena, rule), body = STR_NULL;
     if (name.ptr != NULL)
         body = rule_body(out->arena, name, rule);
@@ -116,6 +122,8 @@ static int by_name(const void *a, const void *b) {
 enum err_code rule_list_finish(struct rule_list *l, struct err *err) {
     if (l->failed)
         return err_set(err, ERR_NOMEM, "%zu rules", l->len);
+    if (l->too_many)
+        return err_set(err, ERR_LIMIT, "more than %zu rules", l->max);
     if (l->len > 1)
         qsort(l->items, l->len, sizeof *l->items, by_name);
     size_t kept = l->len > 0 ? 1 : 0;
@@ -160,22 +168,21 @@ struct str key_of_group(struct arena *a, struct str tenant, struct str id) {
 
 enum err_code rules_of(struct store_tx *tx, struct arena *a, const struct kind *k, const json_t *object,
                        struct rule_list *ret, struct err *err) {
-    *ret = (struct rule_list) { .arena = a };
+    *ret = (struct rule_list) { .arena = a, .max = RESOURCE_RULES_MAX };
     if (k->rules == NULL || object == NULL || object_is_deleting(object))
         return ERR_OK;
     enum err_code rc = k->rules(tx, a, object, ret, err);
-    if (rc == ERR_OK)
-        rc = rule_list_finish(ret, err);
-    if (rc == ERR_OK && ret->len > RESOURCE_RULES_MAX)
-        rc = err_set(err, ERR_LIMIT, "%zu rules of one object", ret->len);
-    return rc;
+    return rc == ERR_OK ? rule_list_finish(ret, err) : rc;
 }
 
-enum err_code rules_write(struct store_tx *tx, struct arena *a, const struct kind *k, struct str store_name,
+enum err_code rules_write(struct store_tx *tx, const struct kind *k, struct str store_name,
                           const json_t *object, size_t *ret_changed, struct err *err) {
     struct rule_list list;
     if (k->rules == NULL)
         return ERR_OK;
+    AUTO_FREE(arena_free) struct arena *a = arena_new(RULES_OF_OBJECT_MEMORY_MAX);
+    if (a == NULL)
+        return err_set(err, ERR_NOMEM, "rules");
     enum err_code rc = rules_of(tx, a, k, object, &list, err);
     struct str owner = rule_owner_object(a, k, store_name);
     if (rc == ERR_OK && owner.ptr == NULL)
@@ -219,14 +226,11 @@ struct rebuilding {
 
 static enum err_code rebuild_one(void *ctx, const struct store_object *o, struct err *err) {
     struct rebuilding *b = ctx;
-    AUTO_FREE(arena_free) struct arena *a = arena_new(RULES_MEMORY_MAX);
     json_t *object = NULL;
     size_t changed = 0;
-    if (a == NULL)
-        return err_set(err, ERR_NOMEM, "rules");
     enum err_code rc = json_parse(o->body, &object, err);
     if (rc == ERR_OK)
-        rc = rules_write(b->tx, a, b->kind, o->name, object, &changed, err);
+        rc = rules_write(b->tx, b->kind, o->name, object, &changed, err);
     json_decref(object);
     b->changed += changed;
     b->seen++;

@@ -31,7 +31,7 @@ static enum err_code let_go(struct ending *e, struct store_tx *tx, struct resour
     e->done = true;
     if (json_array_size(finalizers) == 0)
         return drop_object(e->env, tx, w, &e->refusal, err);
-    return put_object(e->env, tx, w, w->old_revision, &revision, &e->refusal, err);
+    return put_edited(e->env, tx, w, &revision, &e->refusal, err);
 }
 
 /* Parts of its directory's rules, until there were many. */

@@ -2,6 +2,7 @@
  * follow. */
 #include "resource/write.h"
 
+#include "resource/applied.h"
 #include "resource/fields.h"
 #include "resource/index.h"
 #include "resource/kinds/shared.h"
@@ -72,10 +73,10 @@ enum err_code put_object(const struct resource_env *env, struct store_tx *tx, st
     if (rc == ERR_CONFLICT && r->status == 0)
         return refuse_conflict(w, r);
     if (rc == ERR_OK)
-        rc = rules_write(tx, w->arena, w->kind, name, w->object, NULL, err);
+        rc = rules_write(tx, w->kind, name, w->object, NULL, err);
     if (rc == ERR_LIMIT && r->status == 0)
-        return refuse(r, 422, "Invalid", "%s \"%.*s\" would make %s, %d are taken", w->kind->kind,
-                      STR_FMT(object_name(w->object)), err->detail, RESOURCE_RULES_MAX);
+        return refuse(r, 422, "Invalid", "%s \"%.*s\" would make %s", w->kind->kind,
+                      STR_FMT(object_name(w->object)), err->detail);
     return rc == ERR_OK && w->kind->follow != NULL ? w->kind->follow(env, tx, w, r, err) : rc;
 }
 
@@ -88,13 +89,25 @@ enum err_code drop_object(const struct resource_env *env, struct store_tx *tx, s
     if (rc == ERR_CONFLICT)
         return refuse_conflict(w, r);
     if (rc == ERR_OK)
-        rc = rules_write(tx, w->arena, w->kind, name, NULL, NULL, err);
+        rc = rules_write(tx, w->kind, name, NULL, NULL, err);
     return rc == ERR_OK && w->kind->follow != NULL ? w->kind->follow(env, tx, w, r, err) : rc;
+}
+
+enum err_code put_edited(const struct resource_env *env, struct store_tx *tx, struct resource_write *w,
+                         int64_t *ret_revision, struct refusal *r, struct err *err) {
+    json_t *edited = w->object;
+    w->object = fields_complete(w->kind, edited);
+    enum err_code rc = w->object == NULL ? err_set(err, ERR_NOMEM, "an object")
+                       : json_equal(w->old, w->object)
+                           ? ERR_OK
+                           : put_object(env, tx, w, w->old_revision, ret_revision, r, err);
+    json_decref(w->object);
+    w->object = edited;
+    return rc;
 }
 
 struct refreshing {
     struct store_tx *tx;
-    struct arena *arena;
     const struct kind *kind;
 };
 
@@ -103,16 +116,17 @@ static enum err_code refresh_one(void *ctx, const struct store_object *o, struct
     json_t *object = NULL;
     enum err_code rc = json_parse(o->body, &object, err);
     if (rc == ERR_OK)
-        rc = rules_write(f->tx, f->arena, f->kind, o->name, object, NULL, err);
+        rc = rules_write(f->tx, f->kind, o->name, object, NULL, err);
     json_decref(object);
-    return rc;
+    return rc == ERR_OK ? ERR_OK : err_context(err, "%s \"%.*s\"", f->kind->kind, STR_FMT(o->name));
 }
 
-enum err_code refresh_rules(struct store_tx *tx, struct arena *a, const struct kind *k, struct str key,
+enum err_code refresh_rules(struct store_tx *tx, const struct kind *k, struct str key, struct refusal *r,
                             struct err *err) {
-    struct refreshing f = { tx, a, k };
+    struct refreshing f = { tx, k };
     const struct store_query q = { .kind = str_of(k->plural), .key = key, .each = refresh_one, .ctx = &f };
-    return store_tx_list(tx, &q, err);
+    enum err_code rc = store_tx_list(tx, &q, err);
+    return rc == ERR_LIMIT ? refuse(r, 422, "Invalid", "of what refers to it, %s", err->detail) : rc;
 }
 
 /* ---- one write from outside ---- */
@@ -123,7 +137,8 @@ struct writing {
     struct resource_write w;
     int64_t expected, revision;
     struct refusal *r;
-    size_t causes, warnings; /* before the transaction, which may run again */
+    size_t causes, warnings, runs; /* before the transaction, which may run again */
+    json_t *assembled;             /* the object as it was then, of kinds whose admission changes it; NULL */
     bool removes, begins_to_go, ran_dry, removed;
 };
 
@@ -143,13 +158,25 @@ static enum err_code write_or_drop(struct writing *x, struct store_tx *tx, struc
     return put_object(x->env, tx, &w, x->expected, &x->revision, x->r, err);
 }
 
-static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) {
-    struct writing *x = ctx;
+/* As if no run that was undone had been. */
+static enum err_code begin_run(struct writing *x, struct err *err) {
+    x->r->status = 0;
     x->r->cause_count = x->causes;
     x->r->warning_count = x->warnings;
     x->ran_dry = false;
+    if (x->runs++ == 0 || x->assembled == NULL)
+        return ERR_OK;
+    json_decref(x->w.object);
+    x->w.object = json_deep_copy(x->assembled);
+    return x->w.object != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "an object");
+}
+
+static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) {
+    struct writing *x = ctx;
     const struct kind *k = x->w.kind;
-    enum err_code rc = ERR_OK;
+    enum err_code rc = begin_run(x, err);
+    if (rc != ERR_OK)
+        return rc;
     if (k->admit != NULL && !x->removes && !x->begins_to_go) /* what goes may refer to what has gone */
         rc = k->admit(x->env, tx, &x->w, x->r, err);
     if (rc == ERR_OK)
@@ -168,6 +195,8 @@ static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) 
 static enum err_code commit(struct writing *x, struct err *err) {
     x->causes = x->r->cause_count;
     x->warnings = x->r->warning_count;
+    if (x->w.kind->admit != NULL && (x->assembled = json_deep_copy(x->w.object)) == NULL)
+        return err_set(err, ERR_NOMEM, "an object");
     int64_t last = 0;
     enum err_code rc = store_transact(x->env->store, run_write, x, &last, err);
     if (x->ran_dry)
@@ -242,7 +271,7 @@ static void set_status(struct resource_write *w, struct refusal *r) {
     if (subjects != NULL && strcmp(subjects, k->status_key) == 0 && !w->trusted)
         take_subjects(w, status, r);
     bool has_phase = k->phase_deleting != NULL && strcmp(k->phase_deleting, "Terminating") == 0;
-    if (has_phase && json_object_get(status, "phase") == NULL)
+    if (has_phase && json_get_str(status, "phase").len == 0)
         (void)json_object_set_new(status, "phase", json_string("Active"));
     (void)json_object_set_new(w->object, k->status_key, status);
 }
@@ -289,6 +318,7 @@ static enum err_code assemble(struct writing *x, struct err *err) {
         json_decref(meta);
         return err_set(err, ERR_NOMEM, "an object");
     }
+    applied_strip(w->kind, meta);
     if (w->part == PART_STATUS) {
         json_t *managed = json_object_get(meta, "managedFields");
         json_t *old_meta = json_deep_copy(object_metadata(w->old));
@@ -367,6 +397,7 @@ static enum err_code finish_write(struct writing *x, struct err *err) {
 }
 
 static void writing_done(struct writing *x) {
+    json_decref(x->assembled);
     json_decref(x->w.object);
     json_decref((json_t *)(uintptr_t)x->w.old);
     json_decref((json_t *)(uintptr_t)x->w.given);
@@ -418,7 +449,7 @@ static enum err_code load(struct writing *x, struct str name, struct err *err) {
     struct store_object o;
     json_t *old = NULL;
     enum err_code rc = store_get_whole(x->env->store, x->w.arena, str_of(x->w.kind->plural), name, &o, err);
-    if (rc == ERR_NOT_FOUND)
+    if (rc == ERR_NOT_FOUND || rc == ERR_INVALID) /* nor can there be one of such a name */
         return refuse_missing(x->w.kind, name, x->r);
     if (rc == ERR_OK)
         rc = json_parse(o.body, &old, err);
@@ -579,7 +610,7 @@ enum err_code resource_remove(const struct resource_env *env, const struct kind 
             forget_refusal(r);
         rc = remove_once(&x, name, d, err);
         /* Somebody changed it meanwhile: only a precondition makes that a conflict. */
-        if (rc != ERR_OK && is_conflict(r) && d->revision == 0 && d->uid.len == 0 &&
+        if (rc != ERR_OK && is_conflict(r) && d->revision == 0 &&
             str_contains(str_of(r->message), STR("has been modified")))
             continue;
         if (rc == ERR_OK) {
@@ -629,8 +660,8 @@ static enum err_code finish_in_tx(void *ctx, struct store_tx *tx, struct err *er
         int64_t revision;
         rc = k->follow != NULL ? k->follow(f->env, tx, &w, &f->refusal, err) : ERR_OK;
         w.object = object;
-        if (rc == ERR_OK && !json_equal(old, object))
-            rc = put_object(f->env, tx, &w, o.revision, &revision, &f->refusal, err);
+        if (rc == ERR_OK)
+            rc = put_edited(f->env, tx, &w, &revision, &f->refusal, err);
     }
     json_decref(object);
     json_decref(old);
@@ -643,7 +674,8 @@ enum err_code resource_finish(const struct resource_env *env, const struct kind 
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "the end of an object");
     struct finishing f = { .env = env, .kind = k, .name = name, .arena = a };
-    return store_transact(env->store, finish_in_tx, &f, NULL, err);
+    enum err_code rc = store_transact(env->store, finish_in_tx, &f, NULL, err);
+    return rc != ERR_OK && f.refusal.status != 0 ? err_set(err, rc, "%s", f.refusal.message) : rc;
 }
 
 /* ---- binding ---- */

@@ -14,12 +14,16 @@ MUST_CHECK enum err_code tx_object(struct store_tx *tx, struct arena *a, const s
 MUST_CHECK enum err_code put_object(const struct resource_env *env, struct store_tx *tx,
                                     struct resource_write *w, int64_t expected, int64_t *ret_revision,
                                     struct refusal *r, struct err *err);
+/* The same for a stored object that was edited in place: completed as the tables say, and written only if it is not what `w->old` is. */
+MUST_CHECK enum err_code put_edited(const struct resource_env *env, struct store_tx *tx,
+                                    struct resource_write *w, int64_t *ret_revision, struct refusal *r,
+                                    struct err *err);
 /* Removes it with its rules and lets the kind follow: everything contract 5.3 says. */
 MUST_CHECK enum err_code drop_object(const struct resource_env *env, struct store_tx *tx,
                                      struct resource_write *w, struct refusal *r, struct err *err);
 /* Rules of every object of kind `k` with this index key, computed anew. */
-MUST_CHECK enum err_code refresh_rules(struct store_tx *tx, struct arena *a, const struct kind *k,
-                                       struct str key, struct err *err);
+MUST_CHECK enum err_code refresh_rules(struct store_tx *tx, const struct kind *k, struct str key,
+                                       struct refusal *r, struct err *err);
 
 /* A user or group as others refer to it. */
 struct subject_ref {

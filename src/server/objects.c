@@ -18,7 +18,8 @@ enum {
     HISTORY_CHANGES_MAX = 200000,
     COMPACT_EVERY_S = 30,
     COMPACT_BATCH = 2000,
-    FIRST_STEPS_MAX = 500 /* of the controller, before anybody is served */
+    FIRST_STEPS_MAX = 500, /* of the controller, before anybody is served */
+    SETTLE_MS = 5000
 };
 
 struct objects {
@@ -117,7 +118,7 @@ static enum err_code build(struct objects *o, const struct objects_options *opti
     if (rc == ERR_OK)
         rc = resource_migrate(&o->env, err);
     if (rc == ERR_OK)
-        rc = settle_new(&o->settle, err);
+        rc = settle_new(SETTLE_MS, &o->settle, err);
     if (rc == ERR_OK)
         rc = authz_enforcer_new(o->model, o->parts.random, &o->enforcer, err);
     if (rc == ERR_OK)

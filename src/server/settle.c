@@ -7,20 +7,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAIT_S = 5 };
-
 struct settle {
     int fd;
+    int64_t wait_ms;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t built_more;
     int64_t wanted, taken, built;
 };
 
-enum err_code settle_new(struct settle **ret, struct err *err) {
+enum err_code settle_new(int64_t wait_ms, struct settle **ret, struct err *err) {
     struct settle *s = calloc(1, sizeof *s);
     pthread_condattr_t attributes;
     if (s == NULL)
         return err_set(err, ERR_NOMEM, "the server");
+    s->wait_ms = wait_ms;
     s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->fd < 0) {
         free(s);
@@ -76,7 +76,9 @@ void settle_done(struct settle *s, int64_t revision) {
 void settle_wait(struct settle *s, int64_t revision) {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WAIT_S;
+    int64_t nanoseconds = until.tv_nsec + s->wait_ms % 1000 * 1000000;
+    until.tv_sec += s->wait_ms / 1000 + nanoseconds / 1000000000;
+    until.tv_nsec = nanoseconds % 1000000000;
     (void)pthread_mutex_lock(&s->mutex);
     int64_t needed = s->wanted < revision ? s->wanted : revision;
     /* What is wanted stands in the order of revisions: all that `revision` needs is built with the first snapshot that has `needed`. */

@@ -4,7 +4,8 @@
 #include "tkeauth/base.h"
 
 struct settle;
-MUST_CHECK enum err_code settle_new(struct settle **ret, struct err *err);
+/* `wait_ms`: how long a caller waits at most. */
+MUST_CHECK enum err_code settle_new(int64_t wait_ms, struct settle **ret, struct err *err);
 /* Nobody may be waiting. NULL is fine. */
 void settle_free(struct settle *s);
 /* Readable while there is something to build. */
@@ -15,5 +16,5 @@ void settle_want(struct settle *s, int64_t revision);
 int64_t settle_take(struct settle *s);
 /* Everything up to `revision` is built, or could not be. */
 void settle_done(struct settle *s, int64_t revision);
-/* Until everything wanted so far up to `revision` is built; at most a few seconds. */
+/* Until everything wanted so far up to `revision` is built, or the wait has been too long. */
 void settle_wait(struct settle *s, int64_t revision);

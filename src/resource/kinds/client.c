@@ -111,7 +111,9 @@ static enum err_code prepare(const struct resource_env *env, struct resource_wri
                      "Invalid value: ***: must have at least %d characters", SECRET_MIN);
     unsigned char digest[SHA256_SIZE];
     sha256(secret, digest);
-    w->secret = arena_str(w->arena, (struct str) { (const char *)digest, sizeof digest });
+    struct str hash = { (const char *)digest, sizeof digest };
+    if (!str_eq(hash, w->old_secret))
+        w->secret = arena_str(w->arena, hash);
     return ERR_OK;
 }
 

@@ -4,6 +4,8 @@
 
 #include "resource/identity_provider.h"
 
+enum { SECRET_MAX = 1024 }; /* of one password */
+
 static const struct field spec_fields[] = {
     { .name = "name",
       .type = FIELD_STRING,
@@ -85,12 +87,22 @@ static json_t *parse_config(struct str text, struct refusal *r) {
     struct err why;
     if (text.len == 0)
         return json_object();
-    if (json_parse(text, &config, &why) == ERR_OK && json_is_object(config))
+    if (json_parse(text, &config, &why) != ERR_OK)
+        refuse_field(r, "FieldValueInvalid", "spec.config", "Invalid value: must be a JSON object: %s",
+                     why.detail);
+    else if (json_is_object(config))
         return config;
+    else
+        refuse_field(r, "FieldValueInvalid", "spec.config", "Invalid value: must be a JSON object");
     json_decref(config);
-    refuse_field(r, "FieldValueInvalid", "spec.config", "Invalid value: must be a JSON object: %s",
-                 why.detail);
     return NULL;
+}
+
+static bool has_string(const json_t *list, const char *s) {
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (str_eq(json_str(json_array_get(list, i)), str_of(s)))
+            return true;
+    return false;
 }
 
 static bool is_mark(const json_t *v) { return str_eq(json_str(v), STR(IDP_SECRET_MARK)); }
@@ -108,42 +120,55 @@ static bool goes_elsewhere(const json_t *before, const json_t *now) {
     return false;
 }
 
-/* The passwords of the new configuration: those given, or those kept. `shown` gets the marks. */
+/* One member of the new configuration that is a password; NULL: it has none, or a cause was added. */
+static const json_t *choose_secret(const char *key, const json_t *now, const json_t *kept, bool elsewhere,
+                                   struct refusal *r) {
+    const json_t *was = json_object_get(kept, key);
+    if (!json_is_string(now))
+        refuse_field(r, "FieldValueInvalid", "spec.config", "Invalid value: ***: %s must be a text", key);
+    else if (json_string_length(now) > SECRET_MAX)
+        refuse_field(r, "FieldValueTooLong", "spec.config", "Too long: %s must have at most %d bytes", key,
+                     SECRET_MAX);
+    else if (!is_mark(now))
+        return now;
+    else if (was == NULL)
+        refuse_field(r, "FieldValueRequired", "spec.config",
+                     "Required value: %s: *** stands for the one that is kept, and there is none", key);
+    else if (elsewhere)
+        refuse_field(r, "FieldValueRequired", "spec.config",
+                     "Required value: %s has to be given again, because host, bindDN or the way to the "
+                     "server has changed",
+                     key);
+    else
+        return was;
+    return NULL;
+}
+
+/* The passwords of the new configuration: those given, or those kept; "" takes one away. `shown` gets the marks. */
 static json_t *split_secrets(json_t *shown, const json_t *before, const json_t *kept, struct refusal *r) {
     json_t *secrets = json_object();
     bool elsewhere = goes_elsewhere(before, shown);
     const char *key;
     json_t *v;
     void *next;
-    json_object_foreach_safe(shown, next, key, v) {
-        if (!idp_key_is_secret(key) || !json_is_string(v) || is_mark(v))
-            continue;
-        if (json_string_length(v) > 0)
-            (void)json_object_set(secrets, key, v);
-        else
-            (void)json_object_del(shown, key); /* "" takes it away */
-    }
     json_object_foreach((json_t *)(uintptr_t)kept, key, v) {
         const json_t *now = json_object_get(shown, key);
-        if (json_object_get(secrets, key) != NULL || (now == NULL && json_object_get(before, key) == NULL) ||
-            (now != NULL && !is_mark(now)))
+        if ((now == NULL || json_is_null(now)) && json_object_get(before, key) != NULL)
+            (void)json_object_set_new(shown, key, json_string(IDP_SECRET_MARK)); /* left out: as it was */
+    }
+    json_object_foreach_safe(shown, next, key, v) {
+        if (!idp_key_is_secret(key))
             continue;
-        if (now == NULL)
-            (void)json_object_set_new(shown, key, json_string(IDP_SECRET_MARK));
-        if (elsewhere)
-            refuse_field(r, "FieldValueRequired", "spec.config",
-                         "Required value: %s has to be given again, because host, bindDN or the way to the "
-                         "server has changed",
-                         key);
-        else
-            (void)json_object_set(secrets, key, v);
+        if (json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0)) {
+            (void)json_object_del(shown, key);
+            continue;
+        }
+        const json_t *secret = choose_secret(key, v, kept, elsewhere, r);
+        if (secret != NULL)
+            (void)json_object_set(secrets, key, (json_t *)(uintptr_t)secret);
     }
     json_object_foreach(secrets, key, v) {
         (void)json_object_set_new(shown, key, json_string(IDP_SECRET_MARK));
-    }
-    json_object_foreach_safe(shown, next, key, v) {
-        if (idp_key_is_secret(key) && is_mark(v) && json_object_get(secrets, key) == NULL && !elsewhere)
-            (void)json_object_del(shown, key); /* a mark with nothing behind it */
     }
     return secrets;
 }
@@ -218,7 +243,7 @@ static enum err_code use_config(const struct resource_env *env, struct resource_
     json_t *secrets = split_secrets(shown, before, kept, r);
     bool same = w->old != NULL && json_equal(secrets, kept);
     json_decref(kept);
-    if (env->check_connector != NULL && !w->trusted)
+    if (env->check_connector != NULL && !w->trusted && r->cause_count == 0)
         ask_connector(env, w, shown, secrets, r);
     rc = same ? ERR_OK : seal_secrets(env, w, secrets, err); /* sealed anew they would look like a change */
     json_decref(secrets);
@@ -228,22 +253,26 @@ static enum err_code use_config(const struct resource_env *env, struct resource_
     return rc;
 }
 
+/* Whoever replaces the object by a file that does not name our finalizer does not mean the tenant's data to stay behind it. */
+static void keep_finalizer(struct resource_write *w) {
+    const json_t *was = json_object_get(object_metadata(w->old), "finalizers");
+    json_t *meta = part_of(w->object, "metadata"), *list = json_object_get(meta, "finalizers");
+    if ((w->old != NULL && !has_string(was, IDP_FINALIZER)) || has_string(list, IDP_FINALIZER))
+        return;
+    if (!json_is_array(list)) {
+        (void)json_object_set_new(meta, "finalizers", json_array());
+        list = json_object_get(meta, "finalizers");
+    }
+    (void)json_array_append_new(list, json_string(IDP_FINALIZER));
+}
+
 static enum err_code prepare(const struct resource_env *env, struct resource_write *w, struct refusal *r,
                              struct err *err) {
     if (w->part != PART_ALL || w->from_configuration)
         return ERR_OK;
-    if (w->old == NULL) {
-        json_t *finalizers = json_object_get(part_of(w->object, "metadata"), "finalizers");
-        if (!json_is_array(finalizers)) {
-            (void)json_object_set_new(part_of(w->object, "metadata"), "finalizers", json_array());
-            finalizers = json_object_get(part_of(w->object, "metadata"), "finalizers");
-        }
-        bool there = false;
-        for (size_t i = 0; i < json_array_size(finalizers); i++)
-            there = there || str_eq(json_str(json_array_get(finalizers, i)), STR(IDP_FINALIZER));
-        if (!there)
-            (void)json_array_append_new(finalizers, json_string(IDP_FINALIZER));
-    }
+    keep_finalizer(w);
+    if (w->old != NULL && object_is_mirror(w->old))
+        return ERR_OK; /* whose configuration is not for clients to change, and may name files */
     struct str now = object_str_at(w->object, "spec.config"), was = object_str_at(w->old, "spec.config");
     json_t *shown = parse_config(now, r), *before = parse_config(was, r);
     enum err_code rc = ERR_OK;

@@ -155,7 +155,7 @@ static enum err_code follow(const struct resource_env *env, struct store_tx *tx,
     if (w->old == NULL || json_equal(json_object_get(object_at(w->old, "spec"), "statement"),
                                      json_object_get(object_at(w->object, "spec"), "statement")))
         return ERR_OK;
-    return refresh_rules(tx, w->arena, &kind_custom_policy_binding, index_policy(w->arena, name), err);
+    return refresh_rules(tx, &kind_custom_policy_binding, index_policy(w->arena, name), r, err);
 }
 
 const struct kind kind_policy = {

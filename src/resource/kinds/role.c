@@ -67,7 +67,9 @@ static enum err_code admit(const struct resource_env *env, struct store_tx *tx, 
     for (size_t i = 0; i < json_array_size(list);) {
         struct str name = json_str(json_array_get(list, i));
         json_t *policy = NULL;
-        enum err_code rc = tx_object(tx, w->arena, &kind_policy, name, &policy, err);
+        enum err_code rc = name_problem(name, true) == NULL
+                               ? tx_object(tx, w->arena, &kind_policy, name, &policy, err)
+                               : ERR_NOT_FOUND;
         if (rc == ERR_NOT_FOUND) {
             warn(r, "spec.policies: there is no policy \"%.*s\"; it was left out",
                  STR_FMT(str_sub(name, 0, 100)));

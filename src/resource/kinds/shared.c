@@ -72,14 +72,19 @@ static void check_list(json_t *list, const char *path, bool everybody_ok, bool w
     drop_repeated(list);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
-        struct str id = json_get_str(item, "id");
+        struct str id = json_get_str(item, "id"), bare = id;
+        bool no_tenant = with_tenant && subject_tenant(STR(""), &bare).len == 0;
+        bool all_ids = str_eq(bare, STR("*")), all_names = str_eq(json_get_str(item, "name"), STR("*"));
         if (id.len == 0)
             refuse_field(r, "FieldValueRequired", item_path(r, path, i),
                          "Required value: id or name is required");
-        else if (!everybody_ok && (str_eq(id, STR("*")) || str_eq(json_get_str(item, "name"), STR("*"))))
+        else if (!everybody_ok && (all_ids || all_names))
             refuse_field(r, "FieldValueInvalid", item_path(r, path, i),
                          "Invalid value: \"*\": everybody can only be named in a CustomPolicyBinding");
-        else if (with_tenant && subject_tenant(STR(""), &id).len == 0)
+        else if (all_ids != all_names) /* everybody would get it, and one would be shown */
+            refuse_field(r, "FieldValueInvalid", item_path(r, path, i),
+                         "Invalid value: \"*\": must be both id and name, or neither");
+        else if (no_tenant)
             refuse_field(r, "FieldValueInvalid", item_path(r, path, i),
                          "Invalid value: \"%.*s\": of the platform's own objects must be TENANT##ID",
                          STR_FMT(id));
