@@ -86,9 +86,8 @@ static enum err_code hex_string(struct parser *p) {
 static bool ends_value(char c) { return c == ',' || c == ';' || c == '+'; }
 
 /* One character of a value, its escape undone. */
-static enum err_code character(struct parser *p, char *ret, bool *ret_escaped) {
+static enum err_code character(struct parser *p, char *ret) {
     char c = peek(p);
-    *ret_escaped = c == '\\';
     if (c == '"' || c == '<' || c == '>' || c == '\0')
         return bad(p, "this character must be escaped");
     if (c == '\\') {
@@ -111,10 +110,10 @@ static enum err_code character(struct parser *p, char *ret, bool *ret_escaped) {
 /* The value up to ',' ';' '+' or the end. Blanks at its ends and repeated ones inside do not count, escaped or not, as
  * the string preparation of caseIgnoreMatch has it (RFC 4518 2.6.1). */
 static enum err_code value(struct parser *p) {
-    bool space = false, any = false, escaped;
+    bool space = false, any = false;
     while (!at_end(p) && !ends_value(peek(p))) {
         char c;
-        enum err_code rc = character(p, &c, &escaped);
+        enum err_code rc = character(p, &c);
         if (rc != ERR_OK)
             return rc;
         if (c == ' ') {
@@ -127,23 +126,6 @@ static enum err_code value(struct parser *p) {
         any = true;
         add_folded(p->scratch, c);
     }
-    return ERR_OK;
-}
-
-/* The same, byte by byte as the entry has it; only blanks that are not escaped are no part of its end. */
-static enum err_code plain_value(struct parser *p) {
-    size_t end = p->scratch->len;
-    bool escaped;
-    while (!at_end(p) && !ends_value(peek(p))) {
-        char c;
-        enum err_code rc = character(p, &c, &escaped);
-        if (rc != ERR_OK)
-            return rc;
-        strbuf_addc(p->scratch, c);
-        if (c != ' ' || escaped)
-            end = p->scratch->len;
-    }
-    strbuf_truncate(p->scratch, end);
     return ERR_OK;
 }
 
@@ -246,35 +228,4 @@ bool ldap_dn_key_in_scope(struct str d, struct str b, bool one_level) {
         above--;
     }
     return !one_level || str_find(str_sub(d, 0, above), ',') == above;
-}
-
-enum err_code ldap_dn_rdn_value(struct str dn, struct str wanted, struct strbuf *out, struct err *err) {
-    if (dn.len > LDAP_DN_MAX)
-        return err_set(err, ERR_LIMIT, "DN: longer than %d bytes", (int)LDAP_DN_MAX);
-    AUTO(strbuf_done) struct strbuf scratch = STRBUF(4 * LDAP_DN_MAX);
-    struct parser p = { .in = dn, .scratch = &scratch, .err = err };
-    for (bool more = true; more; p.pos++) {
-        strbuf_clear(&scratch);
-        skip_spaces(&p);
-        enum err_code rc = type(&p);
-        if (rc != ERR_OK)
-            return rc;
-        bool found = str_eq_nocase(str_sub(strbuf_str(&scratch), 0, scratch.len - 1), wanted);
-        skip_spaces(&p);
-        bool hex = peek(&p) == '#';
-        strbuf_clear(&scratch);
-        rc = hex ? hex_string(&p) : plain_value(&p);
-        if (rc != ERR_OK)
-            return rc;
-        skip_spaces(&p);
-        if (!at_end(&p) && !ends_value(peek(&p)))
-            return bad(&p, "',' was expected");
-        if (found && !hex) {
-            strbuf_add(out, strbuf_str(&scratch));
-            return scratch.failed ? strbuf_check(&scratch, err) : strbuf_check(out, err);
-        }
-        more = peek(&p) == '+';
-    }
-    return err_set(err, ERR_NOT_FOUND, "DN: its first component has no %.*s",
-                   STR_FMT(str_sub(wanted, 0, 64)));
 }

@@ -13,7 +13,3 @@ bool ldap_dn_equal(struct str a, struct str b);
 bool ldap_dn_in_scope(struct str dn, struct str base, bool one_level);
 /* The same for two keys of ldap_dn_key. */
 bool ldap_dn_key_in_scope(struct str key, struct str base_key, bool one_level);
-/* Appends the value of attribute `type` in the first component of `dn`, its escapes undone: "uid=a\2cb,ou=x" and "uid" give "a,b".
- * ERR_NOT_FOUND: the component has no such attribute, or its value is in hexadecimal BER. ERR_INVALID: no DN. ERR_LIMIT. */
-MUST_CHECK enum err_code ldap_dn_rdn_value(struct str dn, struct str type, struct strbuf *out,
-                                           struct err *err);

@@ -96,7 +96,6 @@ static enum err_code load_groups(struct ldap_members *m) {
         rc = err_set(m->s->err, ERR_UNAVAILABLE,
                      "group listing: the directory does not give bindDN all groups, so that groups inside of "
                      "groups cannot be told from users");
-    m->groups_known = rc == ERR_OK;
     return rc;
 }
 
@@ -204,24 +203,18 @@ static enum err_code init_arenas(struct ldap_members *m) {
 
 enum err_code ldap_members_init(struct ldap_members *m, struct ldap_session *s, size_t lookups_max) {
     const struct random *random = s->dir->env->random;
-    *m = (struct ldap_members) { .s = s,
-                                 .user_base = STRBUF(4 * LDAP_DN_MAX),
-                                 .group_base = STRBUF(4 * LDAP_DN_MAX),
-                                 .lookups_max = lookups_max };
+    *m = (struct ldap_members) { .s = s, .user_base = STRBUF(4 * LDAP_DN_MAX), .lookups_max = lookups_max };
     random_bytes(random, m->groups.seed, sizeof m->groups.seed);
     random_bytes(random, m->people.seed, sizeof m->people.seed);
     random_bytes(random, m->branches.seed, sizeof m->branches.seed);
     enum err_code rc = init_arenas(m);
     if (rc == ERR_OK)
         rc = ldap_dn_key(str_of(s->dir->config->user_search.base_dn), &m->user_base, s->err);
-    if (rc == ERR_OK)
-        rc = ldap_dn_key(str_of(s->dir->config->group_search.base_dn), &m->group_base, s->err);
     return rc == ERR_OK && s->dir->nests ? load_groups(m) : rc;
 }
 
 void ldap_members_done(struct ldap_members *m) {
     strbuf_done(&m->user_base);
-    strbuf_done(&m->group_base);
     map_done(&m->groups, NULL);
     map_done(&m->people, NULL);
     map_done(&m->branches, NULL);
@@ -237,7 +230,7 @@ void ldap_members_done(struct ldap_members *m) {
 /* False: everybody is to be read instead. */
 static bool may_look_up(struct ldap_members *m) {
     if (!m->people_too_many && m->lookups >= m->lookups_max) {
-        m->want = LDAP_WANT_PEOPLE;
+        m->wants_people = true;
         return false;
     }
     m->lookups++;
@@ -328,29 +321,17 @@ static bool in_users(const struct ldap_members *m, struct str key) {
                                 m->s->dir->config->user_search.scope == LDAP_SCOPE_CHOICE_ONE);
 }
 
-static bool in_groups(const struct ldap_members *m, struct str key) {
-    return ldap_dn_key_in_scope(key, strbuf_str(&m->group_base),
-                                m->s->dir->config->group_search.scope == LDAP_SCOPE_CHOICE_ONE);
-}
-
-/* A DN that is below the users' base and no group. Others are no users: placeholders, groups, people who could not log in. */
+/* A DN that is below the users' base and no group. Others are no users: placeholders, groups, people who could not log in. The entry tells
+ * the login name, even where the DN seems to: a list may hold DNs of people who are gone, whose names others have now. */
 static enum err_code add_dn(struct ldap_members *m, struct branch *b, struct str dn) {
     AUTO(strbuf_done) struct strbuf key_buf = STRBUF(4 * LDAP_DN_MAX);
     AUTO(strbuf_done) struct strbuf text = STRBUF(8 * LDAP_DN_MAX);
     struct err unused = { 0 };
     if (ldap_dn_key(dn, &key_buf, &unused) != ERR_OK)
         return ERR_OK;
-    struct str key = strbuf_str(&key_buf), attr = str_of(m->s->dir->config->user_search.username.items[0]);
+    struct str key = strbuf_str(&key_buf);
     if (!in_users(m, key) || map_get(&m->groups, key) != NULL)
         return ERR_OK;
-    if (ldap_dn_rdn_value(dn, attr, &text, &unused) == ERR_OK) {
-        /* The DN tells the login name, if it is a user's: where users and groups share a tree it may be a group's. */
-        if (!m->groups_known && in_groups(m, key))
-            m->want = LDAP_WANT_GROUPS;
-        else if (ldap_name_ok(strbuf_str(&text), LDAP_USERNAME_MAX))
-            return add_copy(m, b, strbuf_str(&text));
-        return ERR_OK;
-    }
     if (!m->people_known)
         return look_up_dn(m, b, dn);
     person_key(&text, BY_DN, key);
@@ -389,7 +370,7 @@ static enum err_code look_up_values(struct ldap_members *m, struct branch *b, st
     if (rc != ERR_OK)
         return rc;
     if (reply.code == LDAP_SIZELIMIT_EXCEEDED && !m->people_too_many) {
-        m->want = LDAP_WANT_PEOPLE;
+        m->wants_people = true;
         return ERR_OK;
     }
     if (reply.code != LDAP_SUCCESS)
@@ -410,7 +391,7 @@ static enum err_code add_values(struct ldap_members *m, struct branch *b, size_t
     struct str batch[LDAP_GROUP_VALUES_PER_FILTER];
     enum err_code rc = ERR_OK;
     size_t n = 0;
-    for (size_t i = 0; rc == ERR_OK && m->want == LDAP_WANT_NOTHING && i < a->len; i++) {
+    for (size_t i = 0; rc == ERR_OK && !m->wants_people && i < a->len; i++) {
         if (a->values[i].len > LDAP_DN_MAX)
             continue;
         if (m->people_known) {
@@ -424,7 +405,7 @@ static enum err_code add_values(struct ldap_members *m, struct branch *b, size_t
         rc = look_up_values(m, b, str_of(m->s->dir->rules[rule].user_attr), batch, n);
         n = 0;
     }
-    if (rc == ERR_OK && n > 0 && m->want == LDAP_WANT_NOTHING)
+    if (rc == ERR_OK && n > 0 && !m->wants_people)
         rc = look_up_values(m, b, str_of(m->s->dir->rules[rule].user_attr), batch, n);
     return rc;
 }
@@ -458,7 +439,7 @@ static enum err_code read_branch(struct ldap_members *m, size_t rule, const stru
         return rc;
     if (r->user_attr != NULL && !r->is_login)
         return add_values(m, ret, rule, values);
-    for (size_t i = 0; rc == ERR_OK && m->want == LDAP_WANT_NOTHING && i < values->len; i++) {
+    for (size_t i = 0; rc == ERR_OK && !m->wants_people && i < values->len; i++) {
         if (r->user_attr == NULL)
             rc = add_dn(m, ret, values->values[i]);
         else if (ldap_name_ok(values->values[i], LDAP_USERNAME_MAX))
@@ -505,7 +486,7 @@ static enum err_code branch_at(struct ldap_members *m, size_t rule, struct str d
     if (rc != ERR_OK || e == NULL)
         return rc;
     rc = read_branch(m, rule, e, ret);
-    return rc == ERR_OK && m->want == LDAP_WANT_NOTHING ? keep_branch(m, &key, ret) : rc;
+    return rc == ERR_OK && !m->wants_people ? keep_branch(m, &key, ret) : rc;
 }
 
 /* ---- the members of one group ---- */
@@ -592,12 +573,12 @@ static enum err_code gather(struct gathering *g, size_t rule, const struct ldap_
     g->last = &g->first;
     arena_reset(m->work);
     enum err_code rc = read_branch(m, rule, e, &b);
-    if (rc == ERR_OK && m->want == LDAP_WANT_NOTHING)
+    if (rc == ERR_OK && !m->wants_people)
         rc = add_branch(g, &b, 0);
-    for (const struct pending *p = g->first;
-         rc == ERR_OK && p != NULL && !g->full && m->want == LDAP_WANT_NOTHING; p = p->next) {
+    for (const struct pending *p = g->first; rc == ERR_OK && p != NULL && !g->full && !m->wants_people;
+         p = p->next) {
         rc = branch_at(m, rule, p->dn, p->key, &b);
-        if (rc == ERR_OK && m->want == LDAP_WANT_NOTHING)
+        if (rc == ERR_OK && !m->wants_people)
             rc = add_branch(g, &b, p->depth);
     }
     return rc;
@@ -630,18 +611,17 @@ enum err_code ldap_members_of(struct ldap_members *m, const struct ldap_entry *e
                               struct directory_group *ret, bool *ret_again) {
     AUTO(gathering_done) struct gathering g = { .m = m, .out = out };
     random_bytes(m->s->dir->env->random, g.names.seed, sizeof g.names.seed);
-    m->want = LDAP_WANT_NOTHING;
+    m->wants_people = false;
     enum err_code rc = make_whole(m, &e);
     /* NULL: it went away since its page was read. */
     for (size_t i = 0;
-         rc == ERR_OK && e != NULL && m->want == LDAP_WANT_NOTHING && !g.full && i < m->s->dir->matcher_count;
-         i++)
+         rc == ERR_OK && e != NULL && !m->wants_people && !g.full && i < m->s->dir->matcher_count; i++)
         rc = gather(&g, i, e);
-    *ret_again = m->want != LDAP_WANT_NOTHING;
+    *ret_again = m->wants_people;
     if (rc != ERR_OK)
         return rc;
     if (*ret_again)
-        return m->want == LDAP_WANT_PEOPLE ? load_people(m) : load_groups(m);
+        return load_people(m);
     log_incomplete(&g, ret->id);
     ret->members = g.members;
     ret->member_count = g.len;

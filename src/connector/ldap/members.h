@@ -2,19 +2,13 @@
 #pragma once
 #include "connector/ldap/dir.h"
 
-/* What must be read in pages before a group can be told of. */
-enum ldap_members_want {
-    LDAP_WANT_NOTHING,
-    LDAP_WANT_PEOPLE, /* all users: one look-up more would have been too many */
-    LDAP_WANT_GROUPS, /* the DNs of all groups: a member could be a user or a group */
-};
 /* What one listing has learnt about members; bounded. */
 struct ldap_members {
     struct ldap_session *s;
-    struct strbuf user_base, group_base; /* DN keys of userSearch.baseDN, groupSearch.baseDN */
-    enum ldap_members_want want;
-    struct map groups; /* DN keys of all groups, once they are known */
-    bool groups_known;
+    struct strbuf user_base; /* DN key of userSearch.baseDN */
+    bool
+        wants_people; /* all users must be read before a group can be told of: one look-up more would have been too many */
+    struct map groups; /* DN keys of all groups, where groups hold groups */
     struct map people; /* struct person *: users by DN and by what groups hold of them, once they are known */
     bool people_known, people_too_many;
     size_t lookups, lookups_max;
@@ -31,7 +25,7 @@ struct ldap_members {
 MUST_CHECK enum err_code ldap_members_init(struct ldap_members *m, struct ldap_session *s,
                                            size_t lookups_max);
 void ldap_members_done(struct ldap_members *m);
-/* The members of the group `e` into `ret`, in `out`: without duplicates, DIRECTORY_MEMBERS_MAX at most. `*ret_again`: others
+/* The members of the group `e` into `ret`, in `out`: without duplicates, DIRECTORY_MEMBERS_MAX at most. `*ret_again`: users
  * had to be read first, in pages on the session's connection; ask again. */
 MUST_CHECK enum err_code ldap_members_of(struct ldap_members *m, const struct ldap_entry *e,
                                          struct arena *out, struct directory_group *ret, bool *ret_again);

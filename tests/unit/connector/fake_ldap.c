@@ -235,6 +235,17 @@ static void values(struct strbuf *out, struct str name, const char *const *list,
     tlv(out, 0x30, strbuf_str(&pair));
 }
 
+static void found_member(struct strbuf *out, int id, const char *dn) {
+    AUTO(strbuf_done) struct strbuf attrs = STRBUF(4096);
+    AUTO(strbuf_done) struct strbuf op = STRBUF(4096);
+    const char name[] = { dn[strlen("uid=")], '\0' };
+    const char *const names[] = { name };
+    values(&attrs, STR("uid"), names, 1);
+    tlv(&op, 0x04, str_of(dn));
+    tlv(&op, 0x30, strbuf_str(&attrs));
+    message(out, id, 0x64, strbuf_str(&op), STR_NULL);
+}
+
 /* Active Directory names a list that it cuts twice: without a value, and with the first piece. */
 static void found_group(const struct talk *t, struct strbuf *out, int id) {
     static const char *const members[] = { "uid=a,dc=example,dc=org", "uid=b,dc=example,dc=org",
@@ -243,6 +254,11 @@ static void found_group(const struct talk *t, struct strbuf *out, int id) {
     AUTO(strbuf_done) struct strbuf attrs = STRBUF(4096);
     AUTO(strbuf_done) struct strbuf op = STRBUF(4096);
     const char *const name = "crew";
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        if (memmem(t->body, t->body_len, members[i], strlen(members[i])) != NULL) {
+            found_member(out, id, members[i]);
+            return;
+        }
     values(&attrs, STR("cn"), &name, 1);
     values(&attrs, STR("member"), NULL, 0);
     if (memmem(t->body, t->body_len, "range=4-*", 9) != NULL)

@@ -93,66 +93,6 @@ static void scope_follows_components_not_text(void **state) {
     assert_true(ldap_dn_in_scope(STR("uid=a,dc=x"), STR(""), false));
 }
 
-static void the_value_of_the_first_component_comes_without_its_escapes(void **state) {
-    (void)state;
-    static const struct {
-        const char *dn, *type, *want;
-    } cases[] = {
-        { "uid=jane,ou=People,dc=x", "uid", "jane" },
-        { "UID = Jane , ou=People", "uid", "Jane" },
-        { "uid=jane", "UID", "jane" },
-        { "uid=Doe\\, Jane,dc=x", "uid", "Doe, Jane" },
-        { "uid=a\\2cb\\2B\\5c,dc=x", "uid", "a,b+\\" },
-        { "uid=\\ a  b\\ ,dc=x", "uid", " a  b " },
-        { "uid=Lu\\C4\\8Di\\C4\\87,dc=x", "uid", "Lu\xc4\x8di\xc4\x87" },
-        { "cn=Jane+uid=jane,dc=x", "uid", "jane" },
-        { "cn=Jane + uid=jane;dc=x", "uid", "jane" },
-        { "0.9.2342.19200300.100.1.1=jane,dc=x", "0.9.2342.19200300.100.1.1", "jane" },
-        { "uid=,dc=x", "uid", "" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        AUTO(strbuf_done) struct strbuf out = STRBUF(4 * LDAP_DN_MAX);
-        struct err err = { 0 };
-        if (ldap_dn_rdn_value(str_of(cases[i].dn), str_of(cases[i].type), &out, &err) != ERR_OK)
-            fail_msg("%s: %s", cases[i].dn, err.detail);
-        assert_str(strbuf_str(&out), cases[i].want);
-    }
-}
-
-static void another_type_has_no_value_in_the_first_component(void **state) {
-    (void)state;
-    static const struct {
-        const char *dn;
-        enum err_code code;
-    } cases[] = {
-        { "cn=jane,uid=jane,dc=x", ERR_NOT_FOUND }, /* not the first */
-        { "uidx=jane,dc=x", ERR_NOT_FOUND },
-        { "uid=#04046a616e65,dc=x", ERR_NOT_FOUND }, /* BER: what it means needs the schema */
-        { "cn=a+sn=b,dc=x", ERR_NOT_FOUND },
-        { "", ERR_INVALID },
-        { "jane", ERR_INVALID },
-        { "uid=a\\", ERR_INVALID },
-        { "uid=\"a\"", ERR_INVALID },
-        { "uid=#04 x", ERR_INVALID },
-        { "cn=a+,dc=x", ERR_INVALID },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        AUTO(strbuf_done) struct strbuf out = STRBUF(4 * LDAP_DN_MAX);
-        struct err err = { 0 };
-        enum err_code rc = ldap_dn_rdn_value(str_of(cases[i].dn), STR("uid"), &out, &err);
-        if (rc != cases[i].code)
-            fail_msg("%s: %s", cases[i].dn, err_code_name(rc));
-        assert_int_equal(out.len, 0);
-    }
-    AUTO(strbuf_done) struct strbuf out = STRBUF(4 * LDAP_DN_MAX);
-    AUTO(strbuf_done) struct strbuf longest = STRBUF(4 * LDAP_DN_MAX);
-    struct err err = { 0 };
-    strbuf_adds(&longest, "uid=");
-    while (longest.len <= LDAP_DN_MAX)
-        strbuf_addc(&longest, 'x');
-    assert_int_equal(ldap_dn_rdn_value(strbuf_str(&longest), STR("uid"), &out, &err), ERR_LIMIT);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_name_has_one_key_however_it_is_spelled),
@@ -161,8 +101,6 @@ int main(void) {
         cmocka_unit_test(a_broken_name_is_refused),
         cmocka_unit_test(size_has_an_end),
         cmocka_unit_test(scope_follows_components_not_text),
-        cmocka_unit_test(the_value_of_the_first_component_comes_without_its_escapes),
-        cmocka_unit_test(another_type_has_no_value_in_the_first_component),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
