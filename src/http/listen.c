@@ -116,6 +116,13 @@ static enum MHD_Result answer(struct exchange *ex, void **state) {
     return MHD_YES;
 }
 
+/* A client that is still sending does not see an answer before the connection is closed on it: what is about as long as what the route takes
+ * is read to its end. */
+static size_t discard_max(const struct exchange *ex) {
+    size_t body_max = ex->req.route != NULL ? ex->req.route->body_max : 0;
+    return 2 * body_max > HTTP_DISCARD_MAX ? 2 * body_max : HTTP_DISCARD_MAX;
+}
+
 static enum MHD_Result begin(struct exchange *ex, const char *method, const char *version, void **state) {
     struct http_server *s = ex->server;
     ex->stage = STAGE_BODY;
@@ -137,7 +144,7 @@ static enum MHD_Result begin(struct exchange *ex, const char *method, const char
     if (ex->req.route != NULL)
         ex->body.max = ex->req.route->body_max;
     /* Nobody should send a large body that nobody wants: answering now makes MHD close the connection afterwards. */
-    if (ex->discards && (ex->expects_continue || ex->content_length > HTTP_DISCARD_MAX)) {
+    if (ex->discards && (ex->expects_continue || ex->content_length > discard_max(ex))) {
         (void)exchange_run(ex);
         return answer(ex, state);
     }
@@ -155,7 +162,7 @@ static enum MHD_Result take_body(struct exchange *ex, struct str piece) {
         ex->discards = true;
     }
     ex->discarded += piece.len;
-    return ex->discarded <= HTTP_DISCARD_MAX ? MHD_YES : MHD_NO;
+    return ex->discarded <= discard_max(ex) ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result complete(struct exchange *ex, void **state) {

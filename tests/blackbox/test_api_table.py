@@ -788,7 +788,9 @@ def test_bodies(api):
     big = {"metadata": {"name": "big"}, "data": {"a": "x" * (800 * 1024)}}
     refused = api.create("configmaps", big)
     assert (refused.status, refused.reason) == (413, "RequestEntityTooLarge")
-    announced = api.announce("POST", path_of("configmaps"), 2100 * 1024)
+    sent = api.request("POST", path_of("configmaps"), b"x" * (3 << 20))
+    assert (sent.status, sent.reason) == (413, "RequestEntityTooLarge")
+    announced = api.announce("POST", path_of("configmaps"), 5 << 20)
     assert (announced["code"], announced["reason"], announced["kind"]) == (413, "RequestEntityTooLarge", "Status")
 
     protobuf = "application/vnd.kubernetes.protobuf"

@@ -76,6 +76,31 @@ static void a_small_unwanted_body_costs_413_but_not_the_connection(void **state)
     live_stop(&l);
 }
 
+static void a_body_not_much_too_long_is_read_so_that_its_sender_sees_the_answer(void **state) {
+    (void)state;
+    struct live l;
+    live_init(&l);
+    run(&l);
+    AUTO(strbuf_done) struct strbuf request = STRBUF(1 << 20);
+    strbuf_adds(&request, "POST /long HTTP/1.1\r\n" HOST "Content-Length: 399999\r\n\r\n");
+    for (int i = 0; i < 399999; i++)
+        strbuf_addc(&request, 'x');
+    int fd = client_open(&l);
+    struct answer a;
+    client_send(fd, strbuf_str(&request));
+    client_read(fd, &a);
+    assert_int_equal(a.status, 413);
+    client_sends(fd, GET("/hello"));
+    client_read(fd, &a);
+    assert_int_equal(a.status, 200);
+    client_sends(fd, "POST /long HTTP/1.1\r\n" HOST "Content-Length: 400001\r\n\r\n");
+    client_read(fd, &a);
+    assert_int_equal(a.status, 413);
+    assert_true(client_is_closed(fd));
+    (void)close(fd);
+    live_stop(&l);
+}
+
 static void a_huge_body_is_refused_before_it_is_sent(void **state) {
     (void)state;
     struct live l;
@@ -338,6 +363,7 @@ int main(void) {
         cmocka_unit_test(a_head_over_the_limit_is_431),
         cmocka_unit_test(too_many_header_lines_are_431),
         cmocka_unit_test(a_small_unwanted_body_costs_413_but_not_the_connection),
+        cmocka_unit_test(a_body_not_much_too_long_is_read_so_that_its_sender_sees_the_answer),
         cmocka_unit_test(a_huge_body_is_refused_before_it_is_sent),
         cmocka_unit_test(a_wanted_body_is_asked_for),
         cmocka_unit_test(chunks_over_the_limit_are_413_and_without_end_the_connection),

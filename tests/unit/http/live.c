@@ -166,6 +166,7 @@ const struct route live_routes[] = {
       .body_max = 1000,
       .metric = "echo" },
     { .methods = HTTP_POST | HTTP_PUT, .path = "/raw", .handle = echo, .raw_body = true, .body_max = 1000 },
+    { .methods = HTTP_POST, .path = "/long", .handle = echo, .raw_body = true, .body_max = 200000 },
     { .methods = HTTP_GET | HTTP_POST,
       .path = "/need",
       .handle = echo,
