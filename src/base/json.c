@@ -100,6 +100,8 @@ enum err_code json_parse(struct str in, json_t **ret, struct err *err) {
         return err_set(err, ERR_LIMIT, "JSON more than %d levels deep", JSON_DEPTH_MAX);
     json_t *value = json_loadb(in.len ? in.ptr : "", in.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
                                &problem);
+    if (value == NULL && json_error_code(&problem) == json_error_out_of_memory)
+        return err_set(err, ERR_NOMEM, "JSON");
     if (value == NULL) {
         /* jansson quotes the text ("... near 'xyz'"), which may be a password, and details are logged. */
         char *quote = strstr(problem.text, " near ");

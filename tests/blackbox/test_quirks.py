@@ -212,6 +212,8 @@ def test_quirk_25_changes_of_a_tenant_count_at_once(daemon, api, slapd):
     assert login_status(daemon, "ldapadmin", "admin", "by-ldap") == 303
     found = api.list("users", fieldSelector="spec.tenantID=by-ldap,spec.username=ldapadmin").expect(200)
     assert [i["spec"]["name"] for i in found.items] == ["ldapadmin"]
+    report = daemon.cli("ldap", "search", "--tenant", "by-ldap", "--user", "ldapadmin").stdout
+    assert "uid=ldapadmin,ou=People,dc=tkestack,dc=io" in report and good["bindPW"] not in report.split()
     caller = daemon.proxied("ldapadmin", "by-ldap")
     assert caller.list("policies").status == 403
     api.edit("identityproviders", "by-ldap", lambda o: o["spec"].update(administrators=["ldapadmin"])).expect(200)

@@ -132,6 +132,28 @@ static void a_missing_file_is_not_found(void **state) {
                      ERR_NOT_FOUND);
 }
 
+static void a_tree_is_json_again_without_its_secrets(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "{}", "{}" },
+        { "host: a:389\nport: 389\non: true\nnothing: null\nlist: [a, 1, \"1\", 'true', 007]",
+          "{\"host\":\"a:389\",\"port\":389,\"on\":true,\"nothing\":null,\"list\":[\"a\",1,\"1\",\"true\","
+          "\"007\"]}" },
+        { "bindDN: cn=a\nbindPW: s3cret", "{\"bindDN\":\"cn=a\",\"bindPW\":\"***\"}" },
+        { "clientSecret: {a: 1, b: [s3cret, true]}",
+          "{\"clientSecret\":{\"a\":\"***\",\"b\":[\"***\",\"***\"]}}" },
+        { "name: \"a\\\"b\\u0001\"", "{\"name\":\"a\\\"b\\u0001\"}" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO(strbuf_done) struct strbuf out = STRBUF(4096);
+        assert_int_equal(parse(f, str_of(cases[i].in)), ERR_OK);
+        cfg_node_print_json(f->root, &out);
+        assert_str(strbuf_str(&out), cases[i].out);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nodes_know_their_line, setup, teardown),
@@ -140,6 +162,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(json_with_tabs_keeps_its_strings_and_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dollar_sign_is_a_dollar_sign, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_file_is_not_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_tree_is_json_again_without_its_secrets, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
