@@ -112,7 +112,7 @@ static enum err_code character(struct parser *p, char *ret) {
 static enum err_code value(struct parser *p) {
     bool space = false, any = false;
     while (!at_end(p) && !ends_value(peek(p))) {
-        char c;
+        char c = '\0';
         enum err_code rc = character(p, &c);
         if (rc != ERR_OK)
             return rc;

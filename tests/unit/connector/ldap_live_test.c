@@ -21,8 +21,9 @@ static int stop(void **state) {
 /* A configuration: host and account, then `user` (lines of userSearch), then `group` (of groupSearch, or NULL). */
 static const char *yaml_with(const char *head, const char *user, const char *group) {
     static _Thread_local char text[8192];
-    (void)snprintf(text, sizeof text, "%suserSearch: {%s}\n%s%s%s", head, user, group ? "groupSearch: {" : "",
-                   group ? group : "", group ? "}\n" : "");
+    int len = snprintf(text, sizeof text, "%suserSearch: {%s}\n%s%s%s", head, user,
+                       group ? "groupSearch: {" : "", group ? group : "", group ? "}\n" : "");
+    assert_true(len > 0 && (size_t)len < sizeof text);
     return text;
 }
 
