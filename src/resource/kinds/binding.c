@@ -205,9 +205,11 @@ static enum err_code custom_prepare(const struct resource_env *env, struct resou
     (void)env;
     (void)r;
     (void)err;
-    struct str domain = object_str_at(w->object, "spec.domain");
+    struct str domain = object_str_at(w->object, "spec.domain"),
+               policy = object_str_at(w->object, "spec.policyID");
     if (w->old == NULL) {
-        set_str(w->object, "metadata", "name", object_str_at(w->object, "spec.policyID"));
+        if (policy.len > 0)
+            set_str(w->object, "metadata", "name", policy);
         set_str(w->object, "spec", "lastDomain", STR(""));
         return ERR_OK;
     }
