@@ -5,6 +5,7 @@ import html
 import json
 import os
 import pathlib
+import random
 import re
 import secrets
 import shutil
@@ -25,10 +26,26 @@ SECRET = "an-example-secret-of-the-tests"
 START_TIMEOUT = 60  # a sanitized build on a busy machine
 
 
+PORTS_OF_A_WORKER = 3000
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+FIRST_PORT = 20000 + WORKER % 4 * PORTS_OF_A_WORKER
+next_port = random.randrange(PORTS_OF_A_WORKER)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One below those that the kernel gives to clients, so that it stays free until somebody listens there, and after a restart."""
+    global next_port
+    for _ in range(PORTS_OF_A_WORKER):
+        port = FIRST_PORT + next_port
+        next_port = (next_port + 1) % PORTS_OF_A_WORKER
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"no port is free from {FIRST_PORT} on")
 
 
 def wait_until(condition, what, timeout=START_TIMEOUT):

@@ -143,9 +143,9 @@ static void what_is_sent_is_not_changed(void **state) {
 static void unknown_fields_are_named_by_where_they_are(void **state) {
     (void)state;
     static const char *const want[] = { "status", "Spec.texts", "Spec.inner.Deep", "Spec.items[1].ID",
-                                        "metadata.nam" };
+                                        "metadata.nome" };
     json_t *decoded = decode("{'status':{},'spec':{'texts':1,'inner':{'Deep':1},"
-                             "'items':[{'id':'a'},{'ID':null}]},'metadata':{'nam':[]}}");
+                             "'items':[{'id':'a'},{'ID':null}]},'metadata':{'nome':[]}}");
     assert_text(decoded, "{'Spec':{'inner':{},'items':[{'id':'a'},{}]},'metadata':{}}");
     assert_int_equal(unknown.len, ARRAY_LEN(want));
     for (size_t i = 0; i < ARRAY_LEN(want); i++)

@@ -51,16 +51,16 @@ static void a_login_name_is_taken_once_in_a_tenant(void **state) {
 static void unknown_fields_are_warned_about_or_refused(void **state) {
     (void)state;
     static const struct resource_options strict = { .strict = true };
-    json_t *given = rig_json("{'metadata':{'name':'cm','nam':1},'dat':{},'data':{'k':'v'}}");
+    json_t *given = rig_json("{'metadata':{'name':'cm','nome':1},'dat':{},'data':{'k':'v'}}");
     const char *before = rig_dump();
     assert_int_equal(rig_try_create(&kind_config_map, given, &strict), ERR_INVALID);
     rig_assert_refused(400, "BadRequest");
     assert_string_equal(rig.refusal.message,
-                        "strict decoding error: unknown field \"metadata.nam\", unknown field \"dat\"");
+                        "strict decoding error: unknown field \"metadata.nome\", unknown field \"dat\"");
     assert_string_equal(rig_dump(), before);
     rig_ok(rig_try_create(&kind_config_map, given, &rig_plain));
     assert_int_equal(rig.refusal.warning_count, 2);
-    assert_true(rig_warned("unknown field \"metadata.nam\""));
+    assert_true(rig_warned("unknown field \"metadata.nome\""));
     assert_true(rig_warned("unknown field \"dat\""));
     rig_assert_at(rig.object, "dat", NULL);
 }
