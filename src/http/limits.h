@@ -8,11 +8,9 @@ enum {
     HTTP_SEGMENTS_MAX = 32,         /* of a path */
     HTTP_PATH_PARAMS_MAX = 8,       /* of a route */
     HTTP_ROUTES_MAX = 4096,
-    HTTP_REQUEST_ID_MAX = 64, /* taken from a proxy */
-    HTTP_FORWARDED_MAX = 32,  /* addresses of X-Forwarded-For that are walked */
-    HTTP_DISCARD_MAX =
-        256
-        << 10, /* bytes of an unwanted body that are read, to keep the connection; twice what the route takes, if that is more */
+    HTTP_REQUEST_ID_MAX = 64,     /* taken from a proxy */
+    HTTP_FORWARDED_MAX = 32,      /* addresses of X-Forwarded-For that are walked */
+    HTTP_DISCARD_MAX = 256 << 10, /* of an unwanted body; twice what the route takes, if that is more */
     HTTP_CACHED_BODY_MAX = 32 << 10,
     HTTP_SPARES = 64,
     HTTP_DATE_SIZE = 30,
