@@ -250,7 +250,7 @@ static void a_body_over_the_limit_is_refused_by_its_length(void **state) {
     (void)snprintf(head, sizeof head,
                    "POST /auth/authz HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                    "Content-Length: %d\r\n\r\n",
-                   AUTHZ_BODY_MAX + 1);
+                   2 * AUTHZ_BODY_MAX + 1);
     service_raw(s, head, answer, sizeof answer);
     assert_non_null(strstr(answer, " 413 "));
     assert_non_null(strstr(answer, "\"reason\":\"RequestEntityTooLarge\""));
