@@ -49,7 +49,7 @@ static json_t *tenant_object(const struct generation *g, const struct connector 
     for (size_t i = 0; named != NULL && i < named->len; i++)
         (void)json_array_append_new(administrators, json_string(named->items[i]));
     (void)json_object_set_new(spec, "administrators", administrators);
-    const struct cfg_node *node = from != NULL ? from->config : g->init_config;
+    const struct cfg_node *node = from != NULL ? from->config : is_init ? g->init_config : NULL;
     AUTO(strbuf_done) struct strbuf text = STRBUF(TEXT_MAX);
     if (node != NULL) {
         cfg_node_print_json(node, &text); /* without secrets */
