@@ -89,10 +89,12 @@ static enum err_code note_mirror(void *ctx, const struct store_object *o, struct
     struct mirroring *m = ctx;
     json_t *object = NULL;
     enum err_code rc = json_parse(o->body, &object, err);
+    if (rc == ERR_INVALID) { /* one object that cannot be read must not stop the others */
+        log_error_err(m->env->log, NULL, "object_unreadable", err, KV("kind", o->kind), KV("name", o->name));
+        return ERR_OK;
+    }
     const json_t *annotations = json_object_get(object_metadata(object), "annotations");
-    bool is_mirror = rc == ERR_OK &&
-                     str_eq(json_get_str(annotations, RESOURCE_SOURCE_ANNOTATION), STR("configuration"));
-    if (is_mirror && m->len < MIRRORS_MAX) {
+    if (rc == ERR_OK && object_is_mirror(object) && m->len < MIRRORS_MAX) {
         m->names[m->len] = arena_str(m->arena, o->name);
         m->hashes[m->len++] = arena_str(m->arena, json_get_str(annotations, RESOURCE_SOURCE_HASH_ANNOTATION));
     }
