@@ -28,31 +28,18 @@ static void set(json_t *object, const char *key, struct str value) {
         (void)json_object_set_new(object, key, json_stringn(value.ptr, value.len));
 }
 
-static const struct config_connector *connector_config(const struct config *c, const char *id) {
-    const struct config_connector *list = c->connectors.items;
-    for (size_t i = 0; i < c->connectors.len; i++)
-        if (strcmp(list[i].id, id) == 0)
-            return &list[i];
-    return NULL;
-}
-
 static json_t *tenant_object(const struct generation *g, const struct connector *c) {
-    const struct config_connector *from = connector_config(g->config, c->id);
-    bool is_init = g->config->auth.init_tenant_type != NULL && g->config->auth.init_tenant_id != NULL &&
-                   strcmp(g->config->auth.init_tenant_id, c->id) == 0;
-    const struct cfg_strings *named = from != NULL ? &from->administrators
-                                      : is_init    ? &g->config->auth.init_idp_administrators
-                                                   : NULL;
+    const struct generation_tenant said = generation_tenant(g, c->id);
+    const struct cfg_strings *named = said.administrators;
     json_t *spec = json_object(), *administrators = json_array();
     set(spec, "name", str_of(c->name));
     set(spec, "type", str_of(strcmp(c->ops->type, "local") == 0 ? "tke" : c->ops->type));
     for (size_t i = 0; named != NULL && i < named->len; i++)
         (void)json_array_append_new(administrators, json_string(named->items[i]));
     (void)json_object_set_new(spec, "administrators", administrators);
-    const struct cfg_node *node = from != NULL ? from->config : is_init ? g->init_config : NULL;
     AUTO(strbuf_done) struct strbuf text = STRBUF(TEXT_MAX);
-    if (node != NULL) {
-        cfg_node_print_json(node, &text); /* without secrets */
+    if (said.config != NULL) {
+        cfg_node_print_json(said.config, &text); /* without secrets */
         set(spec, "config", strbuf_str(&text));
     }
     return spec;
