@@ -104,8 +104,10 @@ struct loading {
 static enum err_code append(struct loading *l, struct tenant *t, struct err *err) {
     if (l->set.len == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 16;
-        struct tenant **grown = cap <= TENANTS_MAX ? reallocarray(l->set.items, cap, sizeof(struct tenant *))
-                                                   : NULL;
+        if (cap > TENANTS_MAX)
+            cap = TENANTS_MAX;
+        struct tenant **grown = l->set.len < cap ? reallocarray(l->set.items, cap, sizeof(struct tenant *))
+                                                 : NULL;
         if (grown == NULL) {
             tenant_unref(t);
             return err_set(err, ERR_LIMIT, "more than %d tenants, or out of memory", TENANTS_MAX);

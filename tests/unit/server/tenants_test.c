@@ -370,30 +370,6 @@ static void tenants_are_found_by_their_whole_id_in_any_number(void **state) {
     assert_null(tenants_find_id(NULL, STR("corp")));
 }
 
-/* As many as are promised, and one more is refused with the last good set left. */
-static void the_most_tenants_there_may_be_can_be_loaded(void **state) {
-    (void)state;
-    enum { MOST = 10000 };
-    struct tenant_set next = { 0 };
-    for (int i = 0; i <= MOST; i++) {
-        const char *id = rig_text("t-%05d", i);
-        const char *body = rig_text(
-            "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"name\":\"T\",\"type\":\"tke\"}}", id);
-        const struct store_write w = { .kind = STR("identityproviders"),
-                                       .name = str_of(id),
-                                       .body = str_of(body) };
-        if (i == MOST)
-            load();
-        rig_ok(store_write(rig.store, &w, NULL, &rig.err));
-    }
-    assert_int_equal(set.len, MOST);
-    assert_non_null(connector("t-09999"));
-    assert_int_equal(tenants_load(rig.store, rig.keyring, server_rig.generation, &env, &set, &next, &rig.err),
-                     ERR_LIMIT);
-    assert_int_equal(closed, 1); /* that of the one too many */
-    assert_non_null(connector("t-00000"));
-}
-
 /* ---- threads ---- */
 
 enum { HOLDERS = 4, ROUNDS = 500 };
@@ -470,7 +446,6 @@ int main(void) {
         TEST(a_tenant_taken_out_of_the_configuration_has_no_connector_and_no_object_soon),
         TEST(a_tenant_moves_into_the_configuration_and_out_of_it),
         TEST(tenants_are_found_by_their_whole_id_in_any_number),
-        TEST(the_most_tenants_there_may_be_can_be_loaded),
         TEST(a_connector_is_closed_once_by_whichever_thread_is_last),
         TEST(a_configuration_is_tried_without_leaving_anything_open),
     };
