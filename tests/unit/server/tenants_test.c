@@ -3,7 +3,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
+#include "server/local_ca.h"
 #include "server/tenants.h"
 
 static struct connector_env env;
@@ -223,6 +225,31 @@ static void a_tenant_whose_configuration_is_bad_has_no_connector_until_it_is_rep
     assert_non_null(connector("bad-0"));
 }
 
+/* The object is the same, but what it names is there now: it must not need an edit. */
+static void a_connector_that_could_not_be_made_is_tried_again(void **state) {
+    (void)state;
+    static const char *const files[] = { "ca.crt", "ca.key", "server.crt", "server.key" };
+    const char *path = rig_text("%s/ca.crt", rig.folder);
+    json_t *object = rig_json(rig_text("{\"metadata\":{\"name\":\"acme\"},\"spec\":%s}",
+                                       spec("ldap", "Acme", "[]",
+                                            rig_text("{'host':'a.example:636','rootCA':'%s','userSearch':"
+                                                     "{'baseDN':'dc=a','username':'uid','idAttr':'uid'}}",
+                                                     path))));
+    char *body = json_print(object);
+    const struct store_write w = { .kind = STR("identityproviders"),
+                                   .name = STR("acme"),
+                                   .body = str_of(body) };
+    rig_ok(store_write(rig.store, &w, NULL, &rig.err));
+    free(body);
+    load();
+    assert_null(connector("acme"));
+    rig_ok(local_ca_ensure(rig.folder, NULL, RIG_START, &rig.err));
+    load();
+    assert_non_null(connector("acme"));
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        assert_int_equal(unlink(rig_text("%s/%s", rig.folder, files[i])), 0);
+}
+
 static void what_cannot_be_read_or_opened_is_told_and_stops_no_other(void **state) {
     (void)state;
     static const unsigned char key[KEYRING_KEY_SIZE] = { 77 };
@@ -311,13 +338,16 @@ static void a_tenant_without_its_mirror_has_the_administrators_of_the_configurat
 
 static void a_tenant_taken_out_of_the_configuration_has_no_connector_and_no_object_soon(void **state) {
     (void)state;
-    (void)server_rig_load(CORP);
+    (void)server_rig_load(CORP "enablePasswordDB: true\n");
     mirror("corp", "ldap");
+    mirror("local", "tke");
     load();
     assert_non_null(connector("corp"));
+    assert_non_null(connector("local"));
     (void)server_rig_load("");
     load();
-    assert_null(connector("corp")); /* the mirror is still there */
+    assert_null(connector("corp")); /* the mirrors are still there */
+    assert_null(connector("local"));
     (void)server_rig_load(CORP);
     load();
     assert_non_null(connector("corp"));
@@ -440,6 +470,7 @@ int main(void) {
         TEST_ON(a_connector_is_replaced_when_what_it_is_made_of_changes, "sqlite"),
         TEST(a_tenant_that_goes_takes_its_connector_with_it_when_its_last_user_is_done),
         TEST(a_tenant_whose_configuration_is_bad_has_no_connector_until_it_is_repaired),
+        TEST(a_connector_that_could_not_be_made_is_tried_again),
         TEST(what_cannot_be_read_or_opened_is_told_and_stops_no_other),
         TEST(tenants_of_the_configuration_have_its_connectors_and_hold_them),
         TEST(a_tenant_without_its_mirror_has_the_administrators_of_the_configuration),
