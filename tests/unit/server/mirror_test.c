@@ -143,9 +143,9 @@ static void a_tenant_that_was_taken_out_by_mistake_comes_back_whole(void **state
     sync_with(TENANTS);
     rig_user("local", "alice");
     rig_policy("local", "pol-1", "");
-    rig_bind(&kind_policy, "pol-1", "[{'id':'usr-alice'}]", NULL, true);
+    rig_bind(&kind_policy, "pol-1", "[{'id':'usr-alice','name':'alice'}]", NULL, true);
     const char *rules = rig_rules();
-    assert_true(strlen(rules) > 0);
+    assert_non_null(strstr(rules, "g, local##user##alice, pol-1, *"));
     sync_with("connectors:\n" LDAP("corp", "Corp", "ldap.example:389"));
     assert_false(rig_has(&kind_identity_provider, "local"));
     assert_true(rig_has(&kind_local_identity, "usr-alice"));
