@@ -84,7 +84,7 @@ static void a_file_that_is_the_same_is_not_read_again(void **state) {
 }
 
 /* As kubelet and editors do it: renamed over the old one, at the same length and with the same time. */
-static void a_file_put_in_its_place_is_noticed_by_its_inode(void **state) {
+static void a_file_put_in_its_place_is_noticed_by_more_than_its_time(void **state) {
     (void)state;
     const struct timespec times[2] = { { .tv_sec = RIG_START }, { .tv_sec = RIG_START } };
     const char *path = put("p, pol-a, *, *, get*, allow\n");
@@ -227,7 +227,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(its_rules_are_the_stores_until_the_file_says_otherwise),
         TEST(a_file_that_is_the_same_is_not_read_again),
-        TEST(a_file_put_in_its_place_is_noticed_by_its_inode),
+        TEST(a_file_put_in_its_place_is_noticed_by_more_than_its_time),
         TEST(another_path_or_none_is_another_file),
         TEST(rules_of_a_file_of_another_start_go),
         TEST(a_bad_file_leaves_the_last_good_rules_and_is_tried_again_when_it_changes),
