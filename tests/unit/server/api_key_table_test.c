@@ -386,6 +386,32 @@ static void an_imported_key_is_its_text_and_not_its_signature(void **state) {
     assert_ok(authn_token(rig.arena, &judges, str_of(texts[1]), NOW, &who, NULL, &err));
 }
 
+/* A key whose groups did not fit must not pass for one without groups. */
+static void a_key_is_found_whole_or_not_at_all_when_memory_is_short(void **state) {
+    (void)state;
+    const struct token_judges judges = { .find_key = api_key_table_find, .find_key_ctx = table };
+    struct err err = { 0 };
+    size_t short_of_it = 0;
+    issue("apk-a", "acme", "alice", HOUR);
+    follow();
+    for (int i = 0; i < 20; i++)
+        add_link("acme##user##alice", rig_text("acme##group##grp-%d", i), "*");
+    add_link("acme##user##alice", "pol-x", "*");
+    for (size_t bytes = 64;; bytes += 64) {
+        AUTO_FREE(arena_free) struct arena *a = arena_new(bytes);
+        struct principal who = { 0 };
+        enum err_code rc = authn_token(a, &judges, str_of(token("apk-a")), NOW, &who, NULL, &err);
+        if (rc == ERR_OK) {
+            assert_str(who.name, "alice");
+            assert_true(who.group_count >= 20);
+            break;
+        }
+        assert_true(rc == ERR_NOMEM || rc == ERR_UNAUTHENTICATED);
+        short_of_it++;
+    }
+    assert_true(short_of_it > 5);
+}
+
 /* ---- digests ---- */
 
 static const char *key_body(const unsigned char *digest, const char *name, const char *status) {
@@ -635,6 +661,7 @@ int main(void) {
         TEST(a_key_brings_the_local_groups_of_its_user_and_nothing_else),
         TEST(many_groups_come_all),
         TEST(an_imported_key_is_its_text_and_not_its_signature),
+        TEST(a_key_is_found_whole_or_not_at_all_when_memory_is_short),
         TEST(digests_that_differ_in_one_bit_are_different_keys),
         TEST(keys_that_come_and_go_in_any_order_are_those_of_a_plain_array),
         TEST(what_cannot_be_read_is_refused_and_changes_nothing),
