@@ -33,7 +33,21 @@ struct api_key_table {
     struct log *log;
     struct snapshot_cell shards[SHARDS];
     struct snapshot_cell locked;
+    /* Locked users who were deleted, and stay locked until their keys must have followed them. Of the one thread that changes the table. */
+    char **gone;
+    size_t gone_count, gone_cap;
 };
+
+/* Room for one pointer more. */
+static void *grow(void *items, size_t len, size_t *cap) {
+    if (len < *cap)
+        return items;
+    size_t larger = *cap ? *cap * 2 : 64;
+    void *grown = reallocarray(items, larger, sizeof(void *));
+    if (grown != NULL)
+        *cap = larger;
+    return grown;
+}
 
 /* ---- entries ---- */
 
@@ -217,6 +231,9 @@ void api_key_table_free(struct api_key_table *t) {
     for (size_t i = 0; i < SHARDS; i++)
         snapshot_swap(&t->shards[i], NULL);
     snapshot_swap(&t->locked, NULL);
+    while (t->gone_count > 0)
+        free(t->gone[--t->gone_count]);
+    free(t->gone);
     free(t);
 }
 
@@ -273,13 +290,41 @@ static enum err_code apply_key(struct api_key_table *t, enum store_change_type t
     return replace(t, digest, e, err);
 }
 
+/* Takes `key` over. */
+static enum err_code note_gone(struct api_key_table *t, char *key, struct err *err) {
+    char **grown = grow(t->gone, t->gone_count, &t->gone_cap);
+    if (grown == NULL) {
+        free(key);
+        return err_set(err, ERR_NOMEM, "locked users");
+    }
+    t->gone = grown;
+    t->gone[t->gone_count++] = key;
+    return ERR_OK;
+}
+
+/* Somebody of that name is there again: from now on they decide. */
+static void forget_gone(struct api_key_table *t, const char *key) {
+    for (size_t i = 0; i < t->gone_count;) {
+        if (strcmp(t->gone[i], key) != 0) {
+            i++;
+            continue;
+        }
+        free(t->gone[i]);
+        t->gone[i] = t->gone[--t->gone_count];
+    }
+}
+
 static enum err_code apply_identity(struct api_key_table *t, enum store_change_type type, struct str body,
                                     struct err *err) {
     char *key = NULL;
     bool locked = false;
     enum err_code rc = read_identity(body, &key, &locked, err);
-    if (rc == ERR_OK)
-        rc = set_locked(t, str_of(key), type != STORE_DELETED && locked, err);
+    if (rc != ERR_OK)
+        return rc;
+    if (type == STORE_DELETED && locked)
+        return note_gone(t, key, err);
+    forget_gone(t, key);
+    rc = set_locked(t, str_of(key), type != STORE_DELETED && locked, err);
     free(key);
     return rc;
 }
@@ -290,6 +335,15 @@ enum err_code api_key_table_apply(struct api_key_table *t, const struct store_ch
     if (str_eq(c->kind, str_of(kind_local_identity.plural)))
         return apply_identity(t, c->type, c->body, err);
     return ERR_OK;
+}
+
+void api_key_table_settle(struct api_key_table *t) {
+    struct err ignored; /* who stays locked has no keys any more */
+    for (size_t i = 0; i < t->gone_count; i++) {
+        (void)!set_locked(t, str_of(t->gone[i]), false, &ignored);
+        free(t->gone[i]);
+    }
+    t->gone_count = 0;
 }
 
 /* ---- everything anew ---- */
@@ -316,17 +370,6 @@ static void loading_done(struct loading *l) {
         locked_free(&l->locked->snapshot);
     free(l->keys);
     free(l->users);
-}
-
-/* Room for one pointer more. */
-static void *grow(void *items, size_t len, size_t *cap) {
-    if (len < *cap)
-        return items;
-    size_t larger = *cap ? *cap * 2 : 64;
-    void *grown = reallocarray(items, larger, sizeof(void *));
-    if (grown != NULL)
-        *cap = larger;
-    return grown;
 }
 
 static enum err_code load_key(struct loading *l, struct str body, struct err *err) {
@@ -417,6 +460,8 @@ static void swap_in(struct api_key_table *t, struct loading *l) {
         struct shard *h = STEAL(l->shards[i]);
         snapshot_swap(&t->shards[i], h != NULL ? &h->snapshot : NULL);
     }
+    while (t->gone_count > 0)
+        free(t->gone[--t->gone_count]);
 }
 
 enum err_code api_key_table_load(struct api_key_table *t, struct store *s, struct err *err) {

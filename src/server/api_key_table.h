@@ -15,6 +15,9 @@ MUST_CHECK enum err_code api_key_table_load(struct api_key_table *t, struct stor
 /* A change of an APIKey or a LocalIdentity; others are ignored. ERR_INVALID: it cannot be read, and changes nothing. */
 MUST_CHECK enum err_code api_key_table_apply(struct api_key_table *t, const struct store_change *c,
                                              struct err *err);
+/* Every change there is has been applied: the keys of users who were deleted are gone, too, and nobody need be kept locked for them. A user's
+ * deletion comes before those of their keys; the keys of one who was locked, or about to go, must not count in between. */
+void api_key_table_settle(struct api_key_table *t);
 /* An apikey_finder; `ctx` is the table. Any thread, without a lock. */
 bool api_key_table_find(const void *ctx, struct arena *a, const unsigned char digest[32], int64_t now,
                         struct apikey_view *ret);

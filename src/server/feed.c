@@ -140,6 +140,8 @@ static enum err_code pump_page(struct feed *f, bool *ret_more, struct err *err) 
     int64_t present = seen;
     rc = store_revision(f->options.store, &present, err);
     *ret_more = seen > before && present > seen;
+    if (rc == ERR_OK && !*ret_more)
+        api_key_table_settle(f->options.keys);
     return rc;
 }
 

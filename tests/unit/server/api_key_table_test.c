@@ -12,7 +12,8 @@ enum { NOW = RIG_START, HOUR = 3600 };
 
 static struct enforcer *rules;
 static struct api_key_table *table;
-static int64_t seen; /* the revision the table knows of */
+static int64_t seen;             /* the revision the table knows of */
+static void (*after_each)(void); /* called after each change the table is told of */
 
 /* ---- between table and store (linked with --wrap) ---- */
 
@@ -40,7 +41,7 @@ enum err_code __wrap_store_list(struct store *s, const struct store_query *q, in
 static int setup(void **state) {
     if (rig_setup(state) != 0)
         return 1;
-    between = NULL;
+    between = after_each = NULL;
     listing = fails_at = 0;
     seen = 0;
     rig_ok(authz_enforcer_new(NULL, &rig.random, &rules, &rig.err));
@@ -62,12 +63,16 @@ static int teardown(void **state) {
 
 static enum err_code apply(void *ctx, const struct store_change *c, struct err *err) {
     (void)ctx;
-    return api_key_table_apply(table, c, err);
+    enum err_code rc = api_key_table_apply(table, c, err);
+    if (after_each != NULL)
+        after_each();
+    return rc;
 }
 
 /* What has been written since the last call comes to the table. */
 static void follow(void) {
     rig_ok(store_changes(rig.store, STR_NULL, seen, 100000, apply, NULL, &seen, &rig.err));
+    api_key_table_settle(table);
 }
 
 static void load(void) { rig_ok(api_key_table_load(table, rig.store, &rig.err)); }
@@ -300,6 +305,65 @@ static void keys_of_a_user_who_is_going_do_not_count_nor_do_a_successors_inherit
     issue("apk-n", "acme", "alice", HOUR);
     follow();
     assert_true(finds("apk-n"));
+}
+
+static int looks;
+static void look_for_the_thiefs(void) {
+    looks++;
+    assert_false(finds("apk-stolen"));
+}
+
+/* Their keys go with them, one change after the other: a reader in between must not find one. */
+static void keys_of_a_locked_user_do_not_come_back_while_they_are_deleted(void **state) {
+    (void)state;
+    static const bool at_once[] = { false, true };
+    rig_tenant("acme");
+    for (size_t i = 0; i < ARRAY_LEN(at_once); i++) {
+        rig_user("acme", "alice");
+        issue("apk-stolen", "acme", "alice", HOUR);
+        follow();
+        assert_true(finds("apk-stolen"));
+        set_locked("alice", true);
+        follow();
+        const struct resource_delete d = { .at_once = at_once[i] };
+        rig_ok(rig_try_remove(&kind_local_identity, "usr-alice", &d));
+        rig_finish(&kind_local_identity, "usr-alice");
+        assert_false(rig_has(&kind_local_identity, "usr-alice") || rig_has(&kind_api_key, "apk-stolen"));
+        looks = 0;
+        after_each = look_for_the_thiefs;
+        follow();
+        after_each = NULL;
+        assert_true(looks >= 2);
+        look_for_the_thiefs();
+    }
+    rig_user("acme", "alice"); /* another one, who is not locked */
+    issue("apk-new", "acme", "alice", HOUR);
+    follow();
+    assert_true(finds("apk-new"));
+}
+
+static void a_locked_successor_of_a_deleted_user_stays_locked(void **state) {
+    (void)state;
+    rig_tenant("acme");
+    rig_user("acme", "alice");
+    set_locked("alice", true);
+    follow();
+    rig_delete(&kind_local_identity, "usr-alice");
+    rig_user("acme", "alice");
+    set_locked("alice", true);
+    issue("apk-a", "acme", "alice", HOUR);
+    follow(); /* all of it at once */
+    assert_false(finds("apk-a"));
+    set_locked("alice", false);
+    follow();
+    assert_true(finds("apk-a"));
+    rig_remove(&kind_local_identity, "usr-alice");
+    rig_finish(&kind_local_identity, "usr-alice");
+    load(); /* which knows nothing of those who were deleted before */
+    rig_user("acme", "alice");
+    issue("apk-b", "acme", "alice", HOUR);
+    follow();
+    assert_true(finds("apk-b"));
 }
 
 static void a_new_password_ends_all_keys_of_its_user(void **state) {
@@ -573,6 +637,7 @@ static void a_digest_or_user_that_is_there_twice_is_one(void **state) {
                                          .kind = STR("localidentities"),
                                          .body = str_of(locked) };
     rig_ok(api_key_table_apply(table, &unlock, &rig.err));
+    api_key_table_settle(table);
     assert_true(finds("apk-a"));
     assert_true(knows(digest));
     tell(STORE_DELETED, key_body(digest, "one", "{}"));
@@ -601,7 +666,6 @@ static void loading_gives_what_following_gave(void **state) {
     assert_true(finds("apk-a"));
 }
 
-static int looks;
 static void look_at_all(void) {
     looks++;
     assert_true(finds("good"));
@@ -657,6 +721,8 @@ int main(void) {
         TEST(a_key_can_be_replaced_without_a_gap),
         TEST(keys_of_a_locked_user_do_not_count_and_those_of_namesakes_do),
         TEST(keys_of_a_user_who_is_going_do_not_count_nor_do_a_successors_inherit_them),
+        TEST(keys_of_a_locked_user_do_not_come_back_while_they_are_deleted),
+        TEST(a_locked_successor_of_a_deleted_user_stays_locked),
         TEST(a_new_password_ends_all_keys_of_its_user),
         TEST(a_key_brings_the_local_groups_of_its_user_and_nothing_else),
         TEST(many_groups_come_all),

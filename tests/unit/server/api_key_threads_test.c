@@ -135,6 +135,7 @@ static int64_t seen;
 
 static void follow(void) {
     rig_ok(store_changes(rig.store, STR_NULL, seen, 100000, apply, NULL, &seen, &rig.err));
+    api_key_table_settle(table);
 }
 
 static void readers_see_each_key_from_its_issue_to_its_end(void **state) {

@@ -18,31 +18,41 @@ static struct metrics *metrics; /* of the present feed */
 
 enum { EVENTS_MAX = 20000 };
 static struct {
+    const char
+        *wrong; /* what went wrong where a test cannot fail: on the store's own thread; NULL: nothing */
     int64_t events[EVENTS_MAX]; /* their revisions */
     size_t len;
     int64_t flushed, forgotten;
     size_t publish_fails_at; /* the event that finds no memory, from 1; 0: none */
-    void (*at_flush)(void);
+    void (*at_flush)(void), (*at_publish)(void);
 } hub;
 static _Atomic int controller_told, snapshots_told, histories_read;
 static _Atomic int64_t snapshot_revision;
 static size_t history_fails_after; /* so many changes of a page; 0: never */
 
+static void expect(bool good, const char *otherwise) {
+    if (!good)
+        hub.wrong = otherwise;
+}
+
 enum err_code __wrap_kube_hub_publish(struct kube_hub *h, const struct store_change *c, struct err *err);
 enum err_code __wrap_kube_hub_publish(struct kube_hub *h, const struct store_change *c, struct err *err) {
-    assert_ptr_equal(h, &hub);
+    expect((void *)h == &hub, "another hub");
     if (hub.publish_fails_at == hub.len + 1) {
         hub.publish_fails_at = 0;
         return err_set(err, ERR_NOMEM, "told to fail");
     }
-    assert_true(hub.len < EVENTS_MAX);
-    hub.events[hub.len++] = c->revision;
+    expect(hub.len < EVENTS_MAX, "too many events");
+    if (hub.len < EVENTS_MAX)
+        hub.events[hub.len++] = c->revision;
+    if (hub.at_publish != NULL)
+        hub.at_publish();
     return ERR_OK;
 }
 
 void __wrap_kube_hub_flush(struct kube_hub *h, int64_t revision);
 void __wrap_kube_hub_flush(struct kube_hub *h, int64_t revision) {
-    assert_ptr_equal(h, &hub);
+    expect((void *)h == &hub, "another hub");
     hub.flushed = revision;
     if (hub.at_flush != NULL)
         hub.at_flush();
@@ -50,13 +60,13 @@ void __wrap_kube_hub_flush(struct kube_hub *h, int64_t revision) {
 
 void __wrap_kube_hub_forget(struct kube_hub *h, int64_t revision);
 void __wrap_kube_hub_forget(struct kube_hub *h, int64_t revision) {
-    assert_ptr_equal(h, &hub);
+    expect((void *)h == &hub, "another hub");
     hub.forgotten = revision;
 }
 
 void __wrap_controller_changed(struct controller *c);
 void __wrap_controller_changed(struct controller *c) {
-    assert_ptr_equal(c, &hub);
+    expect((void *)c == &hub, "another controller");
     controller_told++;
 }
 
@@ -87,7 +97,7 @@ enum err_code __wrap_store_changes(struct store *s, struct str kind, int64_t aft
 }
 
 static void snapshot_changed(void *ctx, int64_t revision) {
-    assert_ptr_equal(ctx, &hub);
+    expect(ctx == &hub, "another context");
     snapshots_told++;
     snapshot_revision = revision;
 }
@@ -95,7 +105,9 @@ static void snapshot_changed(void *ctx, int64_t revision) {
 /* ---- rig ---- */
 
 static void forget_what_was_told(void) {
+    const char *wrong = hub.wrong;
     memset(&hub, 0, sizeof hub);
+    hub.wrong = wrong;
     controller_told = snapshots_told = histories_read = 0;
     snapshot_revision = 0;
     history_fails_after = 0;
@@ -127,6 +139,7 @@ static void stop(void) {
 static int setup(void **state) {
     if (server_rig_setup(state) != 0)
         return 1;
+    hub.wrong = NULL;
     forget_what_was_told();
     start();
     return 0;
@@ -134,7 +147,9 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     stop();
-    return server_rig_teardown(state);
+    if (hub.wrong != NULL)
+        print_error("%s\n", hub.wrong);
+    return server_rig_teardown(state) + (hub.wrong != NULL);
 }
 
 /* As if other processes wrote from now on: nobody tells the feed. */
@@ -276,7 +291,7 @@ static void the_controller_is_told_of_objects_and_not_of_rules_alone(void **stat
 }
 
 static const char *wanted_at_flush;
-static void look_at_flush(void) { assert_true(is_in_force(wanted_at_flush)); }
+static void look_at_flush(void) { expect(is_in_force(wanted_at_flush), "told before it was in force"); }
 
 static void rules_count_before_watchers_hear_of_what_made_them(void **state) {
     (void)state;
@@ -286,6 +301,23 @@ static void rules_count_before_watchers_hear_of_what_made_them(void **state) {
     rig_policy("acme", "pol-1", "");
     assert_int_equal(hub.flushed, rig_revision());
     hub.at_flush = NULL;
+}
+
+static void look_for_the_key(void) { expect(!finds_key("apk-1"), "the key of a deleted user was found"); }
+
+static void a_deleted_users_keys_stay_dead_until_they_are_deleted_and_no_longer(void **state) {
+    (void)state;
+    rig_tenant("acme");
+    rig_user("acme", "alice");
+    issue("apk-1");
+    assert_true(finds_key("apk-1"));
+    rig_remove(&kind_local_identity, "usr-alice");
+    hub.at_publish = look_for_the_key;
+    rig_finish(&kind_local_identity, "usr-alice");
+    hub.at_publish = NULL;
+    assert_false(rig_has(&kind_api_key, "apk-1"));
+    issue("apk-2"); /* for somebody of that name in a directory */
+    assert_true(finds_key("apk-2"));
 }
 
 static void nobody_need_be_connected(void **state) {
@@ -605,6 +637,7 @@ int main(void) {
         TEST_ON(only_tenants_and_clients_concern_the_servers_snapshot, "memory"),
         TEST_ON(the_controller_is_told_of_objects_and_not_of_rules_alone, "memory"),
         TEST_ON(rules_count_before_watchers_hear_of_what_made_them, "memory"),
+        TEST_ON(a_deleted_users_keys_stay_dead_until_they_are_deleted_and_no_longer, "memory"),
         TEST_ON(nobody_need_be_connected, "memory"),
         TEST_ON(what_others_write_comes_with_the_next_look, "sqlite"),
         TEST_ON(more_than_a_page_comes_at_once, "memory"),
