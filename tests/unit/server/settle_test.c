@@ -93,14 +93,14 @@ static void *build(void *arg) {
     while (!atomic_load(&stop)) {
         struct pollfd p = { .fd = settle_fd(s), .events = POLLIN };
         (void)poll(&p, 1, 100);
-        int64_t upto = settle_take(s);
-        if (upto == 0)
+        int64_t until = settle_take(s);
+        if (until == 0)
             continue;
         /* What is wanted up to here is built now; written before it is told. */
         int64_t before = atomic_load(&built);
-        if (upto > before)
-            atomic_store(&built, upto);
-        settle_done(s, upto);
+        if (until > before)
+            atomic_store(&built, until);
+        settle_done(s, until);
     }
     return NULL;
 }
