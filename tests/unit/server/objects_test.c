@@ -237,8 +237,8 @@ static enum err_code ignore_change(void *ctx, const struct store_change *c, stru
 }
 
 static bool has_history_since(int64_t revision) {
-    int64_t upto;
-    enum err_code rc = store_changes(rig.store, STR_NULL, revision, 1, ignore_change, NULL, &upto, &rig.err);
+    int64_t until;
+    enum err_code rc = store_changes(rig.store, STR_NULL, revision, 1, ignore_change, NULL, &until, &rig.err);
     assert_true(rc == ERR_OK || rc == ERR_EXPIRED);
     return rc == ERR_OK;
 }
