@@ -1,11 +1,16 @@
 /* As many tenants and clients as are promised can be had. */
 #include "unit/server/server_rig.h"
 
+#include "server/mirror.h"
 #include "server/signing_keys.h"
 #include "server/snapshot.h"
 #include "server/tenants.h"
 
-enum { TENANTS = 10000, CLIENTS = 65536 + 1 }; /* more than any power of two below the limit */
+enum {
+    TENANTS = 10000,
+    CLIENTS = 65536 + 1,
+    MIRRORS = 4096 + 1
+}; /* more than any power of two below the limit */
 
 static struct connector_env env;
 
@@ -91,10 +96,31 @@ static void many_clients_are_all_found(void **state) {
     server_snapshot_discard(s);
 }
 
+static void mirror_clients(size_t count) {
+    AUTO(strbuf_done) struct strbuf yaml = STRBUF(16 * 1024 * 1024);
+    strbuf_adds(&yaml, "staticClients:\n");
+    for (size_t i = 0; i < count; i++)
+        strbuf_addf(&yaml, "- {id: c-%05zu, public: true, redirectURIs: ['https://c.example/cb']}\n", i);
+    mirror_sync(&rig.env, server_rig_load(count > 0 ? strbuf_c(&yaml) : ""));
+    assert_int_equal(rig_count(&kind_client, STR_NULL), count);
+}
+
+static void every_client_of_the_configuration_has_its_mirror_however_many_there_are(void **state) {
+    (void)state;
+    mirror_clients(MIRRORS);
+    uint64_t writes = store_write_count(rig.store);
+    mirror_clients(MIRRORS);
+    assert_int_equal(store_write_count(rig.store), writes);
+    mirror_clients(0);
+    assert_int_equal(
+        server_rig_log_count("configuration_hides_object") + server_rig_log_count("mirror_failed"), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_ON(ten_thousand_tenants_are_loaded, "memory"),
         TEST_ON(many_clients_are_all_found, "memory"),
+        TEST_ON(every_client_of_the_configuration_has_its_mirror_however_many_there_are, "memory"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
