@@ -184,3 +184,15 @@ enum err_code generation_load(const char *path, const struct server_parts *parts
     *ret = g;
     return ERR_OK;
 }
+
+struct generation_tenant generation_tenant(const struct generation *g, const char *id) {
+    const struct config *c = g->config;
+    const struct config_connector *list = c->connectors.items;
+    for (size_t i = 0; i < c->connectors.len; i++)
+        if (strcmp(list[i].id, id) == 0)
+            return (struct generation_tenant) { &list[i].administrators, list[i].config };
+    if (c->auth.init_tenant_type != NULL && c->auth.init_tenant_id != NULL &&
+        strcmp(c->auth.init_tenant_id, id) == 0)
+        return (struct generation_tenant) { &c->auth.init_idp_administrators, g->init_config };
+    return (struct generation_tenant) { 0 };
+}

@@ -42,6 +42,13 @@ enum err_code generation_load(const char *path, const struct server_parts *parts
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g); /* NULL is fine */
 
+/* What the configuration says of its tenant `id`. */
+struct generation_tenant {
+    const struct cfg_strings *administrators; /* NULL: it names nobody */
+    const struct cfg_node *config;            /* NULL: it has none */
+};
+struct generation_tenant generation_tenant(const struct generation *g, const char *id);
+
 /* The configuration's clients and users as the model has them; in `a`. */
 enum err_code static_clients(struct arena *a, const struct config *config, struct client **ret,
                              size_t *ret_len, struct err *err);

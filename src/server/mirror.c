@@ -1,17 +1,22 @@
 #include "server/mirror.h"
 
-enum { TEXT_MAX = 1024 * 1024, MIRRORS_MAX = 4096 };
+enum { TEXT_MAX = 1024 * 1024, MEMORY_MAX = 64 * 1024 * 1024 };
+
+/* One that is in the store. */
+struct mirror {
+    struct str name, hash;
+    bool seen; /* in the configuration */
+};
 
 struct mirroring {
     const struct resource_env *env;
     const struct generation *generation;
     const struct kind *kind;
-    struct arena *arena;
+    struct arena *arena;   /* of one kind's mirrors */
+    struct arena *scratch; /* of one write */
     unsigned char key[32]; /* of the fingerprints: a client's secret is in what they are of */
-    /* The mirrors there are. */
-    struct str names[MIRRORS_MAX], hashes[MIRRORS_MAX];
-    size_t len;
-    bool seen[MIRRORS_MAX];
+    struct mirror *mirrors;
+    size_t len, cap;
 };
 
 /* ---- what should be there ---- */
@@ -28,31 +33,18 @@ static void set(json_t *object, const char *key, struct str value) {
         (void)json_object_set_new(object, key, json_stringn(value.ptr, value.len));
 }
 
-static const struct config_connector *connector_config(const struct config *c, const char *id) {
-    const struct config_connector *list = c->connectors.items;
-    for (size_t i = 0; i < c->connectors.len; i++)
-        if (strcmp(list[i].id, id) == 0)
-            return &list[i];
-    return NULL;
-}
-
 static json_t *tenant_object(const struct generation *g, const struct connector *c) {
-    const struct config_connector *from = connector_config(g->config, c->id);
-    bool is_init = g->config->auth.init_tenant_type != NULL && g->config->auth.init_tenant_id != NULL &&
-                   strcmp(g->config->auth.init_tenant_id, c->id) == 0;
-    const struct cfg_strings *named = from != NULL ? &from->administrators
-                                      : is_init    ? &g->config->auth.init_idp_administrators
-                                                   : NULL;
+    const struct generation_tenant said = generation_tenant(g, c->id);
+    const struct cfg_strings *named = said.administrators;
     json_t *spec = json_object(), *administrators = json_array();
     set(spec, "name", str_of(c->name));
     set(spec, "type", str_of(strcmp(c->ops->type, "local") == 0 ? "tke" : c->ops->type));
     for (size_t i = 0; named != NULL && i < named->len; i++)
         (void)json_array_append_new(administrators, json_string(named->items[i]));
     (void)json_object_set_new(spec, "administrators", administrators);
-    const struct cfg_node *node = from != NULL ? from->config : g->init_config;
     AUTO(strbuf_done) struct strbuf text = STRBUF(TEXT_MAX);
-    if (node != NULL) {
-        cfg_node_print_json(node, &text); /* without secrets */
+    if (said.config != NULL) {
+        cfg_node_print_json(said.config, &text); /* without secrets */
         set(spec, "config", strbuf_str(&text));
     }
     return spec;
@@ -85,17 +77,32 @@ static json_t *client_object(const struct client *c) {
 
 /* ---- what is there ---- */
 
+static enum err_code add_mirror(struct mirroring *m, struct str name, struct str hash, struct err *err) {
+    if (m->len == m->cap) {
+        size_t cap = m->cap ? m->cap * 2 : 64;
+        struct mirror *grown = arena_array(m->arena, cap, sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, ERR_NOMEM, "mirrors");
+        if (m->len > 0)
+            memcpy(grown, m->mirrors, m->len * sizeof *grown);
+        m->mirrors = grown;
+        m->cap = cap;
+    }
+    m->mirrors[m->len++] = (struct mirror) { arena_str(m->arena, name), arena_str(m->arena, hash), false };
+    return arena_failed(m->arena) ? err_set(err, ERR_NOMEM, "mirrors") : ERR_OK;
+}
+
 static enum err_code note_mirror(void *ctx, const struct store_object *o, struct err *err) {
     struct mirroring *m = ctx;
     json_t *object = NULL;
     enum err_code rc = json_parse(o->body, &object, err);
-    const json_t *annotations = json_object_get(object_metadata(object), "annotations");
-    bool is_mirror = rc == ERR_OK &&
-                     str_eq(json_get_str(annotations, RESOURCE_SOURCE_ANNOTATION), STR("configuration"));
-    if (is_mirror && m->len < MIRRORS_MAX) {
-        m->names[m->len] = arena_str(m->arena, o->name);
-        m->hashes[m->len++] = arena_str(m->arena, json_get_str(annotations, RESOURCE_SOURCE_HASH_ANNOTATION));
+    if (rc == ERR_INVALID) { /* one object that cannot be read must not stop the others */
+        log_error_err(m->env->log, NULL, "object_unreadable", err, KV("kind", o->kind), KV("name", o->name));
+        return ERR_OK;
     }
+    const json_t *annotations = json_object_get(object_metadata(object), "annotations");
+    if (rc == ERR_OK && object_is_mirror(object))
+        rc = add_mirror(m, o->name, json_get_str(annotations, RESOURCE_SOURCE_HASH_ANNOTATION), err);
     json_decref(object);
     return rc;
 }
@@ -109,7 +116,7 @@ static struct str fingerprint(struct mirroring *m, const json_t *spec) {
     hmac_sha256((struct str) { (const char *)m->key, sizeof m->key }, str_of(text), digest);
     free(text);
     hex_add(&hex, digest, 16);
-    return arena_str(m->arena, strbuf_str(&hex));
+    return arena_str(m->scratch, strbuf_str(&hex));
 }
 
 static json_t *mirror_object(struct str name, struct str hash, json_t *spec) {
@@ -139,14 +146,14 @@ static void write_mirror(struct mirroring *m, struct str name, const json_t *obj
     const struct resource_options o = { .trusted = true,
                                         .from_configuration = true,
                                         .operation = STR("Update") };
-    struct refusal r = { .arena = m->arena };
+    struct refusal r = { .arena = m->scratch };
     struct err err = { 0 };
     struct new_spec n = { object };
     json_t *written = NULL;
     int64_t revision;
-    enum err_code rc = exists ? resource_edit(m->env, m->kind, m->arena, name, &o, put_spec, &n, &written,
+    enum err_code rc = exists ? resource_edit(m->env, m->kind, m->scratch, name, &o, put_spec, &n, &written,
                                               &revision, &r, &err)
-                              : resource_create(m->env, m->kind, m->arena, object, &o, &written, &revision,
+                              : resource_create(m->env, m->kind, m->scratch, object, &o, &written, &revision,
                                                 &r, &err);
     json_decref(written);
     if (rc != ERR_OK && r.status == 409)
@@ -159,16 +166,17 @@ static void write_mirror(struct mirroring *m, struct str name, const json_t *obj
 
 /* Takes `spec` over. `extra` is part of what may have changed, but is not shown. */
 static void mirror_one(struct mirroring *m, struct str name, json_t *spec, struct str extra) {
+    arena_reset(m->scratch);
     json_t *judged = json_deep_copy(spec);
     (void)json_object_set_new(judged, "extra", json_stringn(extra.len ? extra.ptr : "", extra.len));
     struct str hash = fingerprint(m, judged);
     json_decref(judged);
     size_t i = 0;
-    while (i < m->len && !str_eq(m->names[i], name))
+    while (i < m->len && !str_eq(m->mirrors[i].name, name))
         i++;
-    bool exists = i < m->len, same = exists && str_eq(m->hashes[i], hash);
+    bool exists = i < m->len, same = exists && str_eq(m->mirrors[i].hash, hash);
     if (exists)
-        m->seen[i] = true;
+        m->mirrors[i].seen = true;
     json_t *object = mirror_object(name, hash, spec);
     if (!same && object != NULL)
         write_mirror(m, name, object, exists);
@@ -176,19 +184,21 @@ static void mirror_one(struct mirroring *m, struct str name, json_t *spec, struc
 }
 
 static void remove_others(struct mirroring *m) {
+    const struct resource_delete d = { .at_once = true, .from_configuration = true };
     for (size_t i = 0; i < m->len; i++) {
-        const struct resource_delete d = { .at_once = true, .from_configuration = true };
-        struct refusal r = { .arena = m->arena };
+        struct str name = m->mirrors[i].name;
+        struct refusal r = { .arena = m->scratch };
         struct err err = { 0 };
         json_t *gone = NULL;
         int64_t revision;
         bool removed;
-        if (m->seen[i])
+        if (m->mirrors[i].seen)
             continue;
-        if (resource_remove(m->env, m->kind, m->arena, m->names[i], &d, &gone, &revision, &removed, &r,
-                            &err) != ERR_OK)
+        arena_reset(m->scratch);
+        if (resource_remove(m->env, m->kind, m->scratch, name, &d, &gone, &revision, &removed, &r, &err) !=
+            ERR_OK)
             log_error_err(m->env->log, NULL, "mirror_failed", &err, KV("kind", m->kind->kind),
-                          KV("name", m->names[i]));
+                          KV("name", name));
         json_decref(gone);
     }
 }
@@ -201,8 +211,9 @@ static void hex_of_secret(const struct client *c, struct strbuf *out) {
 static void sync_kind(struct mirroring *m, const struct kind *k) {
     struct err err = { 0 };
     m->kind = k;
-    m->len = 0;
-    memset(m->seen, 0, sizeof m->seen);
+    m->mirrors = NULL;
+    m->len = m->cap = 0;
+    arena_reset(m->arena);
     const struct store_query q = { .kind = str_of(k->plural), .each = note_mirror, .ctx = m };
     if (store_list(m->env->store, &q, NULL, &err) != ERR_OK) {
         log_error_err(m->env->log, NULL, "mirror_failed", &err, KV("kind", k->kind));
@@ -220,14 +231,18 @@ static void sync_kind(struct mirroring *m, const struct kind *k) {
 }
 
 void mirror_sync(const struct resource_env *env, const struct generation *g) {
-    AUTO_FREE(arena_free) struct arena *a = arena_new((size_t)64 * 1024 * 1024);
-    struct mirroring *m = a != NULL ? arena_alloc(a, sizeof *m) : NULL;
+    AUTO_FREE(arena_free) struct arena *arena = arena_new(MEMORY_MAX);
+    AUTO_FREE(arena_free) struct arena *scratch = arena_new(MEMORY_MAX);
+    struct mirroring m = { .env = env, .generation = g, .arena = arena, .scratch = scratch };
     struct err err = { 0 };
-    if (m == NULL || keyring_derive(env->keyring, "configuration-mirror", m->key, &err) != ERR_OK)
+    enum err_code rc = arena == NULL || scratch == NULL
+                           ? err_set(&err, ERR_NOMEM, "mirrors")
+                           : keyring_derive(env->keyring, "configuration-mirror", m.key, &err);
+    if (rc != ERR_OK) {
+        log_error_err(env->log, NULL, "mirror_failed", &err);
         return;
-    m->env = env;
-    m->generation = g;
-    m->arena = a;
-    sync_kind(m, &kind_identity_provider);
-    sync_kind(m, &kind_client);
+    }
+    sync_kind(&m, &kind_identity_provider);
+    sync_kind(&m, &kind_client);
+    secret_wipe(m.key, sizeof m.key);
 }

@@ -122,7 +122,7 @@ static enum err_code build(struct objects *o, const struct objects_options *opti
     if (rc == ERR_OK)
         rc = authz_enforcer_new(o->model, o->parts.random, &o->enforcer, err);
     if (rc == ERR_OK)
-        rc = api_key_table_new(o->enforcer, &o->keys, err);
+        rc = api_key_table_new(o->enforcer, o->parts.log, &o->keys, err);
     if (rc != ERR_OK)
         return rc;
     const struct feed_options feed = { .store = o->parts.store,

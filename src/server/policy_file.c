@@ -88,6 +88,11 @@ static enum err_code read_rules(const char *path, const char *model, const struc
     return rc;
 }
 
+/* Not the file's fault: it is looked at again as if it had never been. */
+static bool may_pass(enum err_code rc) {
+    return rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT || rc == ERR_NOMEM;
+}
+
 enum err_code policy_file_sync(struct policy_file *f, const char *path, const char *model, struct store *s,
                                const struct random *random, size_t *ret_changed, struct err *err) {
     enum err_code rc;
@@ -97,11 +102,16 @@ enum err_code policy_file_sync(struct policy_file *f, const char *path, const ch
         return rc;
     AUTO_FREE(arena_free) struct arena *a = arena_new(memory_max);
     struct rule_list *list = a != NULL ? rule_list_new(a) : NULL;
-    if (list == NULL)
-        return err_set(err, ERR_NOMEM, "rules");
-    if (path != NULL)
-        rc = read_rules(path, model, random, list, err);
-    return rc == ERR_OK ? rules_set(s, rule_owner_file(), list, ret_changed, err) : rc;
+    rc = list == NULL   ? err_set(err, ERR_NOMEM, "rules")
+         : path != NULL ? read_rules(path, model, random, list, err)
+                        : ERR_OK;
+    if (rc != ERR_OK) {
+        f->looked = rc != ERR_NOMEM;
+        return rc;
+    }
+    rc = rules_set(s, rule_owner_file(), list, ret_changed, err);
+    f->looked = !may_pass(rc);
+    return rc;
 }
 
 void policy_file_done(struct policy_file *f) {

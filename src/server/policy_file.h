@@ -11,7 +11,7 @@ struct policy_file {
     int64_t modified_s, modified_ns, changed_s, changed_ns;
 };
 /* Brings the store to what the file says, when the file is another one than before; `path` NULL: there are none. A file that cannot be used leaves
- * the last good rules in force, and is not tried again until it changes. `model`: of the rules (NULL: the built-in one). `*ret_changed`
+ * the last good rules in force, and is not tried again until it changes; what the store could not take for now is tried again. `model`: of the rules (NULL: the built-in one). `*ret_changed`
  * (may be NULL): how many rules came or went. */
 MUST_CHECK enum err_code policy_file_sync(struct policy_file *f, const char *path, const char *model,
                                           struct store *s, const struct random *random, size_t *ret_changed,

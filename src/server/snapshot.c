@@ -46,7 +46,9 @@ static enum err_code reserve_client(struct client_listing *l, struct err *err) {
     if (l->len < l->cap)
         return ERR_OK;
     size_t cap = l->cap ? l->cap * 2 : 64;
-    struct client *grown = cap <= CLIENTS_MAX ? arena_array(l->arena, cap, sizeof *grown) : NULL;
+    if (cap > CLIENTS_MAX)
+        cap = CLIENTS_MAX;
+    struct client *grown = l->len < cap ? arena_array(l->arena, cap, sizeof *grown) : NULL;
     if (grown == NULL)
         return err_set(err, ERR_LIMIT, "more than %d clients, or out of memory", CLIENTS_MAX);
     if (l->len)

@@ -104,8 +104,10 @@ struct loading {
 static enum err_code append(struct loading *l, struct tenant *t, struct err *err) {
     if (l->set.len == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 16;
-        struct tenant **grown = cap <= TENANTS_MAX ? reallocarray(l->set.items, cap, sizeof(struct tenant *))
-                                                   : NULL;
+        if (cap > TENANTS_MAX)
+            cap = TENANTS_MAX;
+        struct tenant **grown = l->set.len < cap ? reallocarray(l->set.items, cap, sizeof(struct tenant *))
+                                                 : NULL;
         if (grown == NULL) {
             tenant_unref(t);
             return err_set(err, ERR_LIMIT, "more than %d tenants, or out of memory", TENANTS_MAX);
@@ -204,19 +206,31 @@ static enum err_code load_one(void *ctx, const struct store_object *o, struct er
     return append(l, t, err);
 }
 
-/* Tenants of the configuration that have no object: the mirror could not be written, or is another's. */
+static struct str_list strings(struct arena *a, const struct cfg_strings *from) {
+    struct str_list list = { .items = arena_array(a, (from != NULL ? from->len : 0) + 1,
+                                                  sizeof(struct str)) };
+    for (size_t i = 0; list.items != NULL && from != NULL && i < from->len; i++)
+        list.items[list.len++] = str_of(from->items[i]);
+    return list;
+}
+
+/* Tenants of the configuration that have no object, as their mirror could not be written. */
 static enum err_code add_missing(struct loading *l, struct err *err) {
     enum err_code rc = ERR_OK;
     size_t stored = l->set.len;
     for (size_t i = 0; rc == ERR_OK && i < l->generation->connector_count; i++) {
-        struct str id = str_of(l->generation->connectors[i]->id);
+        const char *name = l->generation->connectors[i]->id;
+        struct str id = str_of(name);
         const struct tenant_set known = { l->set.items, stored };
         if (tenants_find_id(&known, id) != NULL)
             continue;
         struct arena *a = arena_new(TENANT_MEMORY_MAX);
-        const struct identity_provider p = { .id = id };
+        struct identity_provider p = { .id = id };
+        if (a != NULL)
+            p.administrators = strings(a, generation_tenant(l->generation, name).administrators);
         struct tenant *t = a != NULL ? tenant_new(a, &p) : NULL;
-        if (t == NULL) {
+        if (t == NULL || arena_failed(a)) {
+            free(t);
             arena_free(a);
             return err_set(err, ERR_NOMEM, "a tenant");
         }

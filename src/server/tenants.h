@@ -6,7 +6,7 @@
 
 struct tenant {
     _Atomic int refs;
-    struct arena *arena;           /* owned; NULL: of the configuration's generation, which holds it */
+    struct arena *arena;           /* owned */
     struct generation *generation; /* referenced, of tenants of the configuration */
     struct str id;
     unsigned char fingerprint[SHA256_SIZE]; /* of what the object says of it */
@@ -18,7 +18,7 @@ struct tenant_set {
     struct tenant **items; /* sorted by id; referenced */
     size_t len;
 };
-/* From the store and the configuration; connectors of `before` (may be NULL) are kept where nothing has changed. Tenants that are being deleted
+/* From the store and the configuration, which also names the administrators of a tenant of its own that has no object; connectors of `before` (may be NULL) are kept where nothing has changed. Tenants that are being deleted
  * are left out. An object that cannot be used is told in the log, and its tenant has no connector. */
 MUST_CHECK enum err_code tenants_load(struct store *store, const struct keyring *keyring,
                                       struct generation *g, const struct connector_env *env,
