@@ -352,6 +352,7 @@ static enum err_code answer_all(struct kube_request *kr, struct filter *f, const
                                 .chunk = STRBUF(2 * CHUNK_MAX),
                                 .revision = request->revision };
     *f = (struct filter) { 0 }; /* the stream's now */
+    strbuf_add(&s->after, strbuf_str(&request->after));
     enum err_code rc = fill_chunk(s, err);
     if (rc == ERR_OK && s->ended)
         rc = answer_json(kr, 200, &s->chunk, err);

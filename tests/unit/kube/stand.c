@@ -148,14 +148,27 @@ static void read_answer(struct asked *a) {
         fail_msg("no JSON: %.*s", STR_FMT(str_sub(a->body, 0, 2000)));
 }
 
-static struct asked *answer(struct asked *a) {
+static void handle(struct asked *a) {
     a->rc = request_read(&a->kr, &a->err);
     if (a->rc == ERR_OK)
         a->rc = strcmp(a->kr.verb, "watch") == 0 ? watch_objects(&a->kr, &a->err)
                                                  : list_objects(&a->kr, &a->err);
+}
+
+static struct asked *answer(struct asked *a) {
+    handle(a);
     read_answer(a);
     return a;
 }
+
+struct asked *ask_open(const struct scope *whose, const char *target) {
+    struct asked *a = asked_new(whose, "GET", target);
+    handle(a);
+    assert_true(call_streams(a->call));
+    return a;
+}
+
+void ask_close(struct asked *a) { read_answer(a); }
 
 struct asked *ask(const struct scope *whose, const char *target) {
     return answer(asked_new(whose, "GET", target));

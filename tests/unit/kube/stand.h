@@ -60,6 +60,9 @@ struct asked {
 /* GET of a target that is a list, or a watch, which then is open. Lives as long as the test. */
 struct asked *ask(const struct scope *whose, const char *target);
 struct asked *ask_with_accept(const struct scope *whose, const char *target, const char *accept);
+/* A list that is not read yet, for as long as it is more than a piece; ask_close reads (on) and looks at it. */
+struct asked *ask_open(const struct scope *whose, const char *target);
+void ask_close(struct asked *a);
 /* request_read alone. */
 struct asked *ask_to_read(const char *method, const char *target);
 void ask_done(struct asked *a); /* the client hangs up */
