@@ -181,7 +181,13 @@ struct asked *ask_with_accept(const struct scope *whose, const char *target, con
 }
 
 struct asked *ask_to_read(const char *method, const char *target) {
+    return ask_to_read_with(method, target, "X-Nothing", "");
+}
+
+struct asked *ask_to_read_with(const char *method, const char *target, const char *header,
+                               const char *value) {
     struct asked *a = asked_new(NULL, method, target);
+    call_header(a->call, header, value);
     a->rc = request_read(&a->kr, &a->err);
     if (a->rc != ERR_OK)
         read_answer(a);

@@ -65,6 +65,7 @@ struct asked *ask_open(const struct scope *whose, const char *target);
 void ask_close(struct asked *a);
 /* request_read alone. */
 struct asked *ask_to_read(const char *method, const char *target);
+struct asked *ask_to_read_with(const char *method, const char *target, const char *header, const char *value);
 void ask_done(struct asked *a); /* the client hangs up */
 /* "pol-1 pol-2", of items or rows. */
 const char *ask_names(const struct asked *a);
