@@ -183,10 +183,11 @@ void kube_hub_tick(struct kube_hub *h) {
     int64_t now = clock_mono_ms(h->options.clock);
     (void)pthread_mutex_lock(&h->mutex);
     for (struct watcher *w = h->watchers; w != NULL; w = w->next) {
-        bool due = w->takes_bookmarks && now >= w->bookmark_ms, over = now >= w->until_ms;
+        /* Also who takes none is woken: whom nothing concerns for long would else stay where neither the hub nor the history reach back to. */
+        bool due = now >= w->bookmark_ms, over = now >= w->until_ms;
         if (due) {
             w->bookmark_ms = now + h->options.bookmark_s * 1000;
-            atomic_store(&w->wants_bookmark, true);
+            atomic_store(&w->wants_bookmark, w->takes_bookmarks);
         }
         if (over)
             atomic_store(&w->is_over, true);
