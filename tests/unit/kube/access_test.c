@@ -96,6 +96,22 @@ enum err_code __wrap_authz_decide(const struct authz *z, const struct authz_vers
     return rc;
 }
 
+/* Who a request is of, when a test says so and not its headers. */
+static const struct principal *credential;
+
+enum err_code __real_authn_request(const struct authenticators *x, const struct token_judges *judges,
+                                   const struct http_request *req, struct principal *ret, struct err *err);
+enum err_code __wrap_authn_request(const struct authenticators *x, const struct token_judges *judges,
+                                   const struct http_request *req, struct principal *ret, struct err *err);
+
+enum err_code __wrap_authn_request(const struct authenticators *x, const struct token_judges *judges,
+                                   const struct http_request *req, struct principal *ret, struct err *err) {
+    if (credential == NULL)
+        return __real_authn_request(x, judges, req, ret, err);
+    *ret = *credential;
+    return ERR_OK;
+}
+
 /* ---- callers ---- */
 
 static struct principal caller(const char *tenant, const char *name, const char *group) {
@@ -457,6 +473,19 @@ static void whoever_acts_for_somebody_has_their_rights_alone(void **state) {
     assert_string_equal(reach(a), "403");
 }
 
+/* A watch lives as long as the token it was asked for with. */
+static void who_acts_for_somebody_does_so_until_their_own_token_ends(void **state) {
+    struct principal boss = caller("", "boss", "system:masters");
+    (void)state;
+    boss.source = PRINCIPAL_CERTIFICATE;
+    boss.expires_at = RIG_START + 60;
+    credential = &boss;
+    struct asked *a = authenticate("Impersonate-User=acme##user##alice");
+    credential = NULL;
+    assert_str(a->kr.who.name, "alice");
+    assert_int_equal(a->kr.who.expires_at, RIG_START + 60);
+}
+
 int main(void) {
 #define HERE(f)                                                                                              \
     {                                                                                                        \
@@ -474,6 +503,7 @@ int main(void) {
         HERE(tenants_change_only_what_is_theirs),
         HERE(callers_and_whom_they_act_for),
         HERE(whoever_acts_for_somebody_has_their_rights_alone),
+        HERE(who_acts_for_somebody_does_so_until_their_own_token_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
