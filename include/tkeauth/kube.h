@@ -49,14 +49,16 @@ struct kube_hub_options {
     const struct clock *clock;
     struct log *log;
     struct metrics *metrics;
-    int64_t bookmark_s; /* how often quiet watchers that asked for them get a bookmark */
+    int64_t
+        bookmark_s; /* how often quiet watchers look what is new, and get a bookmark if they asked for them */
 };
 /* Events begin after `revision`. */
 MUST_CHECK enum err_code kube_hub_new(const struct kube_hub_options *options, int64_t revision,
                                       struct kube_hub **ret, struct err *err);
 /* No watcher may be left: stop the listeners first. */
 void kube_hub_free(struct kube_hub *h);
-/* In the order of revisions, by one thread at a time; wakes those who wait for it on kube_hub_flush. */
+/* In the order of revisions, by one thread at a time (kube_hub_forget, too); wakes those who wait for it on kube_hub_flush. What is not newer
+ * than the last one is known already, and dropped: a feed may begin a page again. */
 MUST_CHECK enum err_code kube_hub_publish(struct kube_hub *h, const struct store_change *c, struct err *err);
 /* Everything up to `revision` has been published. */
 void kube_hub_flush(struct kube_hub *h, int64_t revision);

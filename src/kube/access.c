@@ -164,6 +164,7 @@ static enum err_code impersonate(struct kube_request *kr, struct err *err) {
     split_tenant(kr, &target);
     target.tenant = first_extra(&target, STR("tenantid"));
     target.source = kr->who.source;
+    target.expires_at = kr->who.expires_at; /* a watch ends with the token it was asked for with */
     audit_event(kr->req->log, kr->req->request_id, "impersonation", KV("user", kr->who.name),
                 KV("as", target.name), KV("tenant", target.tenant));
     kr->who = target;

@@ -108,9 +108,16 @@ void kube_hub_free(struct kube_hub *h) {
 
 /* ---- publishing ---- */
 
+/* The feed reads a page that failed half-way once more: what was published of it is not told twice. */
+static bool is_known(const struct kube_hub *h, int64_t revision) {
+    return revision <= (h->first < h->end ? h->ring[index_of(h, h->end - 1)]->revision : h->floor);
+}
+
 enum err_code kube_hub_publish(struct kube_hub *h, const struct store_change *c, struct err *err) {
     const struct kind *k = resource_kind(c->kind);
     if (k == NULL)
+        return ERR_OK;
+    if (is_known(h, c->revision)) /* no lock: only this thread adds or drops */
         return ERR_OK;
     struct event *e = event_new(c, k);
     (void)pthread_mutex_lock(&h->mutex);
@@ -176,10 +183,11 @@ void kube_hub_tick(struct kube_hub *h) {
     int64_t now = clock_mono_ms(h->options.clock);
     (void)pthread_mutex_lock(&h->mutex);
     for (struct watcher *w = h->watchers; w != NULL; w = w->next) {
-        bool due = w->takes_bookmarks && now >= w->bookmark_ms, over = now >= w->until_ms;
+        /* Also who takes none is woken: whom nothing concerns for long would else stay where neither the hub nor the history reach back to. */
+        bool due = now >= w->bookmark_ms, over = now >= w->until_ms;
         if (due) {
             w->bookmark_ms = now + h->options.bookmark_s * 1000;
-            atomic_store(&w->wants_bookmark, true);
+            atomic_store(&w->wants_bookmark, w->takes_bookmarks);
         }
         if (over)
             atomic_store(&w->is_over, true);

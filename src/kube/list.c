@@ -8,6 +8,8 @@ enum {
     PAGE_BYTES_MAX = 256 * 1024 * 1024,
     CHUNK_MAX = 64 * 1024 * 1024,
     DECORATION_MAX = 64 * 1024 * 1024,
+    PAGE_BYTES_ENOUGH = 16 * 1024 *
+                        1024, /* of bodies: the next page goes on; far below what texts may hold */
     LOOKED_AT_MAX =
         5000, /* objects a page looks at: a selector that hardly ever matches must not keep a worker for long */
 };
@@ -16,14 +18,18 @@ enum {
 
 struct paging {
     struct listing *l;
-    size_t limit, seen, matched;
+    size_t limit, seen, matched, bytes;
+    bool is_full; /* what comes now is for the next page */
 };
 
 static enum err_code page_each(void *ctx, const struct store_object *o, struct err *err) {
     struct paging *p = ctx;
     const struct filter *f = p->l->filter;
     json_t *object = NULL;
-    bool exact = f->sees_all_of_key && p->l->revision == 0;
+    /* What has changed since is offered as it was, whether it had the key then or not. */
+    bool exact = f->sees_all_of_key && (f->key.ptr == NULL || !o->changed_since);
+    if (p->is_full)
+        return ERR_OK;
     p->seen++;
     strbuf_clear(p->l->after);
     strbuf_add(p->l->after, o->name);
@@ -35,6 +41,8 @@ static enum err_code page_each(void *ctx, const struct store_object *o, struct e
     enum err_code rc = ERR_OK;
     if (object == NULL || filter_matches(f, object)) {
         p->matched++;
+        p->bytes += o->body.len;
+        p->is_full = p->bytes >= PAGE_BYTES_ENOUGH;
         rc = p->l->each(p->l->ctx, o, object, err);
     }
     json_decref(object);
@@ -82,9 +90,9 @@ enum err_code listing_page(struct store *s, struct listing *l, size_t limit, str
             return rc;
         if (revision == 0)
             revision = listed;
-        l->more = p.seen == want;
+        l->more = p.is_full || p.seen == want;
         looked_at += p.seen;
-    } while (l->more && p.matched < limit && looked_at < LOOKED_AT_MAX);
+    } while (l->more && !p.is_full && p.matched < limit && looked_at < LOOKED_AT_MAX);
     l->revision = revision;
     return ERR_OK;
 }
@@ -352,6 +360,7 @@ static enum err_code answer_all(struct kube_request *kr, struct filter *f, const
                                 .chunk = STRBUF(2 * CHUNK_MAX),
                                 .revision = request->revision };
     *f = (struct filter) { 0 }; /* the stream's now */
+    strbuf_add(&s->after, strbuf_str(&request->after));
     enum err_code rc = fill_chunk(s, err);
     if (rc == ERR_OK && s->ended)
         rc = answer_json(kr, 200, &s->chunk, err);

@@ -59,9 +59,8 @@ static const char *verb_of(const struct kube_request *kr) {
     switch (kr->req->method) {
     case HTTP_GET:
     case HTTP_HEAD:
-        if (request_query_flag(kr, "watch") && kr->subresource.len == 0)
-            return "watch";
-        return named ? "get" : "list";
+        /* Collections are watched: a right to one object is none to all, and an object is got, as Kubernetes does. */
+        return named ? "get" : request_query_flag(kr, "watch") ? "watch" : "list";
     case HTTP_POST: return "create";
     case HTTP_PUT: return "update";
     case HTTP_PATCH: return "patch";
