@@ -49,8 +49,7 @@ struct kube_hub_options {
     const struct clock *clock;
     struct log *log;
     struct metrics *metrics;
-    int64_t
-        bookmark_s; /* how often quiet watchers look what is new, and get a bookmark if they asked for them */
+    int64_t bookmark_s; /* how often quiet watchers look what is new, and get the bookmark they asked for */
 };
 /* Events begin after `revision`. */
 MUST_CHECK enum err_code kube_hub_new(const struct kube_hub_options *options, int64_t revision,

@@ -27,8 +27,8 @@ struct watcher {
     struct http_stream *stream;
     _Atomic bool wants_bookmark, is_over;
     bool takes_bookmarks;
-    int64_t bookmark_ms,
-        until_ms; /* monotonic: when the next one is due (or just a look at what is new), when the watch ends */
+    int64_t bookmark_ms; /* monotonic: when the next one is due, or just a look at what is new */
+    int64_t until_ms;    /* monotonic: when the watch ends */
 };
 
 enum { HUB_TAKE_MAX = 32 };

@@ -8,8 +8,7 @@ enum {
     PAGE_BYTES_MAX = 256 * 1024 * 1024,
     CHUNK_MAX = 64 * 1024 * 1024,
     DECORATION_MAX = 64 * 1024 * 1024,
-    PAGE_BYTES_ENOUGH = 16 * 1024 *
-                        1024, /* of bodies: the next page goes on; far below what texts may hold */
+    PAGE_BYTES_ENOUGH = 16 * 1024 * 1024, /* of bodies: the next page goes on */
     LOOKED_AT_MAX =
         5000, /* objects a page looks at: a selector that hardly ever matches must not keep a worker for long */
 };

@@ -13,7 +13,6 @@ struct feed {
     struct controller *controller;
     pthread_mutex_t mutex; /* one pump at a time; guards what follows */
     int64_t revision;
-    int64_t published; /* the hub has every change up to here; ahead of `revision` when a page broke off */
     struct gauge *rules;
     struct counter *refused;
 };
@@ -102,11 +101,8 @@ static enum err_code apply_change(void *ctx, const struct store_change *c, struc
                       KV("name", c->name));
         rc = ERR_OK;
     }
-    if (rc == ERR_OK && f->hub != NULL && c->revision > f->published) {
+    if (rc == ERR_OK && f->hub != NULL)
         rc = kube_hub_publish(f->hub, c, err);
-        if (rc == ERR_OK)
-            f->published = c->revision;
-    }
     return rc;
 }
 
@@ -187,7 +183,6 @@ static enum err_code catch_up(struct feed *f, struct err *err) {
     const struct page all = { .controller = true, .snapshot = true, .snapshot_revision = f->revision };
     if (f->hub != NULL)
         kube_hub_forget(f->hub, f->revision);
-    f->published = f->revision;
     tell(f, &all);
     return ERR_OK;
 }
@@ -257,8 +252,6 @@ void feed_free(struct feed *f) {
 
 void feed_connect(struct feed *f, struct kube_hub *hub, struct controller *controller) {
     (void)pthread_mutex_lock(&f->mutex);
-    if (hub != f->hub)
-        f->published = f->revision;
     f->hub = hub;
     f->controller = controller;
     (void)pthread_mutex_unlock(&f->mutex);

@@ -164,6 +164,19 @@ static void write_mirror(struct mirroring *m, struct str name, const json_t *obj
         log_error_err(m->env->log, NULL, "mirror_failed", &err, KV("kind", m->kind->kind), KV("name", name));
 }
 
+/* They are in the order of their names, as the store has them. NULL: there is none. */
+static struct mirror *find_mirror(const struct mirroring *m, struct str name) {
+    size_t low = 0, high = m->len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_cmp(m->mirrors[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < m->len && str_eq(m->mirrors[low].name, name) ? &m->mirrors[low] : NULL;
+}
+
 /* Takes `spec` over. `extra` is part of what may have changed, but is not shown. */
 static void mirror_one(struct mirroring *m, struct str name, json_t *spec, struct str extra) {
     arena_reset(m->scratch);
@@ -171,15 +184,13 @@ static void mirror_one(struct mirroring *m, struct str name, json_t *spec, struc
     (void)json_object_set_new(judged, "extra", json_stringn(extra.len ? extra.ptr : "", extra.len));
     struct str hash = fingerprint(m, judged);
     json_decref(judged);
-    size_t i = 0;
-    while (i < m->len && !str_eq(m->mirrors[i].name, name))
-        i++;
-    bool exists = i < m->len, same = exists && str_eq(m->mirrors[i].hash, hash);
-    if (exists)
-        m->mirrors[i].seen = true;
+    struct mirror *known = find_mirror(m, name);
+    bool same = known != NULL && str_eq(known->hash, hash);
+    if (known != NULL)
+        known->seen = true;
     json_t *object = mirror_object(name, hash, spec);
     if (!same && object != NULL)
-        write_mirror(m, name, object, exists);
+        write_mirror(m, name, object, known != NULL);
     json_decref(object);
 }
 

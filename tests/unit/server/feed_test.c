@@ -38,6 +38,8 @@ static void expect(bool good, const char *otherwise) {
 enum err_code __wrap_kube_hub_publish(struct kube_hub *h, const struct store_change *c, struct err *err);
 enum err_code __wrap_kube_hub_publish(struct kube_hub *h, const struct store_change *c, struct err *err) {
     expect((void *)h == &hub, "another hub");
+    if (hub.len > 0 && c->revision <= hub.events[hub.len - 1])
+        return ERR_OK; /* as the real one: it knows that */
     if (hub.publish_fails_at == hub.len + 1) {
         hub.publish_fails_at = 0;
         return err_set(err, ERR_NOMEM, "told to fail");
