@@ -2,12 +2,16 @@
 
 #include <stdlib.h>
 
+/* Bytes of the texts of events that stay parsed for all: some thirty megabytes of trees. */
+enum { PARSED_BYTES_MAX = 2 * 1024 * 1024 };
+
 struct kube_hub {
     struct kube_hub_options options;
     pthread_mutex_t mutex; /* guards everything below */
     struct event **ring;   /* by sequence number modulo events_max */
     uint64_t first, end;   /* sequence numbers: of the oldest, behind the newest */
-    size_t bytes;
+    uint64_t recent;       /* of the oldest that may be parsed; those before it are nothing but their texts */
+    size_t bytes, recent_bytes;
     int64_t floor;   /* revisions up to here are not in the ring (any more) */
     int64_t flushed; /* up to here everything has been published */
     struct watcher *watchers;
@@ -49,24 +53,30 @@ static const json_t *parsed(_Atomic(json_t *) *cell, struct str text) {
 const json_t *event_object(struct event *e) { return parsed(&e->parsed_body, e->body); }
 const json_t *event_previous(struct event *e) { return parsed(&e->parsed_prev, e->prev); }
 
-static struct event *event_new(const struct store_change *c, const struct kind *k) {
-    size_t bytes = sizeof(struct event) + c->body.len + c->prev.len + 2;
+/* Both texts are copied. */
+static struct event *event_of(const struct event *from, struct str body, struct str prev) {
+    size_t bytes = sizeof *from + body.len + prev.len + 2;
     struct event *e = calloc(1, bytes);
     if (e == NULL)
         return NULL;
     char *text = (char *)(e + 1);
     atomic_init(&e->refs, 1);
-    e->revision = c->revision;
-    e->type = c->type;
-    e->kind = k;
+    e->revision = from->revision;
+    e->type = from->type;
+    e->kind = from->kind;
     e->bytes = bytes;
-    memcpy(text, c->body.ptr, c->body.len);
-    e->body = (struct str) { text, c->body.len };
-    if (c->prev.ptr != NULL) {
-        memcpy(text + c->body.len + 1, c->prev.ptr, c->prev.len);
-        e->prev = (struct str) { text + c->body.len + 1, c->prev.len };
+    memcpy(text, body.ptr, body.len);
+    e->body = (struct str) { text, body.len };
+    if (prev.ptr != NULL) {
+        memcpy(text + body.len + 1, prev.ptr, prev.len);
+        e->prev = (struct str) { text + body.len + 1, prev.len };
     }
     return e;
+}
+
+static struct event *event_new(const struct store_change *c, const struct kind *k) {
+    const struct event head = { .revision = c->revision, .type = c->type, .kind = k };
+    return event_of(&head, c->body, c->prev);
 }
 
 /* ---- life ---- */
@@ -90,8 +100,13 @@ enum err_code kube_hub_new(const struct kube_hub_options *options, int64_t revis
 
 static void drop_oldest(struct kube_hub *h) {
     struct event *e = h->ring[index_of(h, h->first)];
-    h->ring[index_of(h, h->first++)] = NULL;
+    h->ring[index_of(h, h->first)] = NULL;
     h->bytes -= e->bytes;
+    if (h->recent == h->first) {
+        h->recent++;
+        h->recent_bytes -= e->bytes;
+    }
+    h->first++;
     h->floor = e->revision;
     event_unref(e);
 }
@@ -131,6 +146,7 @@ enum err_code kube_hub_publish(struct kube_hub *h, const struct store_change *c,
             drop_oldest(h);
         h->ring[index_of(h, h->end++)] = e;
         h->bytes += e->bytes;
+        h->recent_bytes += e->bytes;
     }
     (void)pthread_mutex_unlock(&h->mutex);
     counter_add(h->events, 1);
@@ -157,6 +173,21 @@ static bool concerns_any(const struct kube_hub *h, const struct watcher *w) {
     return h->woken < h->first; /* some were dropped before anybody was woken */
 }
 
+/* A tree takes many times the room of its text, and hardly anybody comes for what is older. Who has the event keeps its tree. */
+static void forget_trees(struct kube_hub *h) {
+    for (; h->recent_bytes > PARSED_BYTES_MAX && h->recent < h->end; h->recent++) {
+        struct event **cell = &h->ring[index_of(h, h->recent)], *e = *cell;
+        h->recent_bytes -= e->bytes;
+        if (atomic_load(&e->parsed_body) == NULL && atomic_load(&e->parsed_prev) == NULL)
+            continue;
+        struct event *bare = event_of(e, e->body, e->prev);
+        if (bare == NULL)
+            continue; /* short of memory, it stays as it is */
+        *cell = bare;
+        event_unref(e);
+    }
+}
+
 void kube_hub_flush(struct kube_hub *h, int64_t revision) {
     (void)pthread_mutex_lock(&h->mutex);
     if (revision > h->flushed)
@@ -165,6 +196,7 @@ void kube_hub_flush(struct kube_hub *h, int64_t revision) {
         if (concerns_any(h, w))
             http_stream_wake(w->stream);
     h->woken = h->end;
+    forget_trees(h);
     (void)pthread_mutex_unlock(&h->mutex);
 }
 
@@ -220,8 +252,11 @@ void hub_take(struct kube_hub *h, int64_t after, struct hub_taken *ret) {
     ret->is_behind = after < h->floor;
     for (uint64_t s = find_after(h, after); !ret->is_behind && s < h->end && ret->len < HUB_TAKE_MAX; s++) {
         struct event *e = h->ring[index_of(h, s)];
-        atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
-        ret->events[ret->len++] = e;
+        struct event *own = s < h->recent ? event_of(e, e->body, e->prev)
+                                          : NULL; /* what it is parsed to goes with it */
+        if (own == NULL)
+            atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+        ret->events[ret->len++] = own != NULL ? own : e;
         ret->seen = e->revision;
     }
     if (!ret->is_behind && ret->len < HUB_TAKE_MAX && h->flushed > ret->seen)

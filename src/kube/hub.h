@@ -1,4 +1,5 @@
-/* The last events, in order, and who waits for more. An event is made once, whoever many watch. */
+/* The last events, in order, and who waits for more. An event is made and parsed once, however many watch; what is older than
+ * a few hundred changes is kept as text alone, and parsed anew for who is that far behind. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>

@@ -12,7 +12,7 @@
 
 enum {
     EVENTS_MAX = 20000,
-    EVENTS_BYTES_MAX = 64 * 1024 * 1024,
+    EVENTS_BYTES_MAX = 16 * 1024 * 1024, /* who is further behind reads the store's history */
     BOOKMARK_S = 60,
     HISTORY_S = 600, /* a watcher may be away for so long */
     HISTORY_CHANGES_MAX = 200000,

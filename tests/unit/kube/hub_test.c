@@ -157,6 +157,49 @@ static void the_oldest_go_when_they_take_too_much_memory(void **state) {
     assert_string_equal(take(s, 101), "102 |102");
 }
 
+static void only_what_is_recent_stays_parsed(void **state) {
+    struct setting *s = *state;
+    enum { EVENTS = 3000 };
+    struct kube_hub_options options = options_of(s);
+    struct hub_taken t, first;
+    char body[2048], text[3 * OBJECT_MAX];
+    options.events_max = EVENTS;
+    options.bytes_max = (size_t)64 << 20;
+    begin(s, &options, 0);
+    memset(body, 'x', sizeof body);
+    for (int64_t i = 1; i <= EVENTS; i++) {
+        struct err err = { 0 };
+        (void)snprintf(text, sizeof text, "{\"metadata\":{\"name\":\"o-%lld\"},\"x\":\"%.*s\"}", (long long)i,
+                       (int)sizeof body, body);
+        const struct store_change c = { .revision = i,
+                                        .type = STORE_UPDATED,
+                                        .kind = STR("policies"),
+                                        .name = STR("o"),
+                                        .body = str_of(text),
+                                        .prev = str_of(text) };
+        assert_ok(kube_hub_publish(s->hub, &c, &err));
+        kube_hub_flush(s->hub, i);
+        hub_take(s->hub, i - 1, i == 1 ? &first : &t); /* as watchers do: at once */
+        assert_non_null(event_object((i == 1 ? &first : &t)->events[0]));
+        if (i > 1)
+            forget(&t);
+    }
+    assert_non_null(atomic_load(&first.events[0]->parsed_body)); /* who has it keeps it */
+    size_t parsed = 0, all = 0;
+    for (int64_t after = 0; after < EVENTS; after = t.seen) {
+        hub_take(s->hub, after, &t);
+        for (size_t i = 0; i < t.len; i++) {
+            parsed += atomic_load(&t.events[i]->parsed_body) != NULL;
+            (void)snprintf(text, sizeof text, "o-%zu", ++all);
+            assert_str(object_name(event_object(t.events[i])), text);
+        }
+        forget(&t);
+    }
+    assert_int_equal(all, EVENTS);
+    assert_in_range(parsed, 400, 600); /* two megabytes of texts, twice 2 KB each */
+    forget(&first);
+}
+
 static void what_was_taken_outlives_the_hub(void **state) {
     struct setting *s = *state;
     struct hub_taken t;
@@ -389,6 +432,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_taker_gets_so_many_at_a_time_and_has_seen_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_go_when_there_are_too_many, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_go_when_they_take_too_much_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_what_is_recent_stays_parsed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_taken_outlives_the_hub, setup, teardown),
         cmocka_unit_test_setup_teardown(kinds_nobody_can_watch_are_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_newer_is_dropped, setup, teardown),
