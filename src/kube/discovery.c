@@ -2,49 +2,32 @@
 
 #include "kube/accept.h"
 #include "kube/documents.h"
+#include "kube/status.h"
 
-enum { STATUS_MAX = 4096, OFFERS_MAX = 4, HASH_PARAM_MAX = 256 };
+enum { TYPES_MAX = 2048, OFFERS_MAX = 4, HASH_PARAM_MAX = 256 };
 
 /* ---- refusals ---- */
-
-static void answer_status(struct http_response *res, unsigned status, const char *reason,
-                          struct str message) {
-    AUTO(strbuf_done) struct strbuf out = STRBUF(STATUS_MAX);
-    bool first = true;
-    strbuf_addc(&out, '{');
-    json_field_str(&out, &first, "kind", STR("Status"));
-    json_field_str(&out, &first, "apiVersion", STR("v1"));
-    strbuf_adds(&out, ",\"metadata\":{}");
-    json_field_str(&out, &first, "status", STR("Failure"));
-    json_field_str(&out, &first, "message", message);
-    json_field_str(&out, &first, "reason", str_of(reason));
-    json_field_i64(&out, &first, "code", status);
-    strbuf_addc(&out, '}');
-    http_status(res, status);
-    http_body(res, "application/json", strbuf_str(&out));
-}
 
 /* What the router and the pools refuse. */
 static void render_error(void *app, const struct http_request *req, enum err_code code, unsigned status,
                          struct http_response *res) {
     static const struct {
         unsigned status;
-        const char *reason;
-        struct str message;
+        const char *reason, *message;
     } texts[] = {
-        { 400, "BadRequest", STR("the request is not valid") },
-        { 404, "NotFound", STR("the server could not find the requested resource") },
-        { 503, "ServiceUnavailable", STR("the service is not available, try again later") },
+        { 400, "BadRequest", "the request is not valid" },
+        { 404, "NotFound", "the server could not find the requested resource" },
+        { 503, "ServiceUnavailable", "the service is not available, try again later" },
     };
     (void)app;
     (void)req;
     (void)code;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (texts[i].status == status) {
-            answer_status(res, status, texts[i].reason, texts[i].message);
+            status_answer(res, status, texts[i].reason, texts[i].message);
             return;
         }
-    answer_status(res, status, "InternalError", STR("an internal error occurred"));
+    status_answer(res, status, "InternalError", "an internal error occurred");
 }
 
 /* ---- documents ---- */
@@ -85,11 +68,11 @@ static void answer_document(const struct http_request *req, struct http_response
 }
 
 static void answer_not_acceptable(struct http_response *res, const struct str *types, size_t len) {
-    AUTO(strbuf_done) struct strbuf text = STRBUF(STATUS_MAX / 2);
+    AUTO(strbuf_done) struct strbuf text = STRBUF(TYPES_MAX);
     strbuf_adds(&text, "only the following media types are accepted: ");
     for (size_t i = 0; i < len; i++)
         strbuf_addf(&text, "%s%.*s", i > 0 ? ", " : "", STR_FMT(types[i]));
-    answer_status(res, 406, "NotAcceptable", strbuf_str(&text));
+    status_answer(res, 406, "NotAcceptable", strbuf_c(&text));
 }
 
 /* The offer that Accept likes best; the first is the default. `forever`: what this URL means will never change. */
@@ -113,7 +96,7 @@ static void answer_plain(const struct http_request *req, struct http_response *r
 }
 
 static void answer_unknown(struct http_response *res) {
-    answer_status(res, 404, "NotFound", STR("the server could not find the requested resource"));
+    status_answer(res, 404, "NotFound", "the server could not find the requested resource");
 }
 
 /* The index of the group in the path; false: there is no such group, or no such version of it. */

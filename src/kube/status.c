@@ -117,6 +117,14 @@ void answer_refusal(struct kube_request *kr, enum err_code rc, const struct err 
     send(kr->res, r->status, &out);
 }
 
+void status_answer(struct http_response *res, unsigned status, const char *reason, const char *message) {
+    AUTO(strbuf_done) struct strbuf out = STRBUF(STATUS_MAX);
+    const struct refusal r = { .status = status, .reason = reason, .message = message };
+    status_print(&out, &r, NULL, STR_NULL);
+    http_status(res, status);
+    http_body(res, "application/json", strbuf_str(&out));
+}
+
 void answer_success(struct kube_request *kr, struct str uid) {
     AUTO(strbuf_done) struct strbuf out = STRBUF(4096);
     bool first = true, inner = true;
@@ -173,20 +181,15 @@ void kube_render_error(void *app, const struct http_request *req, enum err_code 
         { 415, "UnsupportedMediaType", "the body of the request was in an unknown format" },
         { 503, "ServiceUnavailable", "the service is not available for the moment; try again" },
     };
+    const char *reason = "InternalError",
+               *message = "an internal error occurred; the server's log has it under the request's id";
     (void)app;
+    (void)req;
     (void)code;
-    struct refusal r = {
-        .arena = req->arena,
-        .status = status,
-        .reason = "InternalError",
-        .message = "an internal error occurred; the server's log has it under the request's id"
-    };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (texts[i].status == status) {
-            r.reason = texts[i].reason;
-            r.message = texts[i].message;
+            reason = texts[i].reason;
+            message = texts[i].message;
         }
-    AUTO(strbuf_done) struct strbuf out = STRBUF(STATUS_MAX);
-    status_print(&out, &r, NULL, STR_NULL);
-    http_body(res, "application/json", strbuf_str(&out));
+    status_answer(res, status, reason, message);
 }

@@ -5,6 +5,8 @@
 /* kr->refusal, or what `rc` amounts to, as a Status. */
 void answer_refusal(struct kube_request *kr, enum err_code rc, const struct err *err);
 void status_print(struct strbuf *out, const struct refusal *r, const struct kind *k, struct str name);
+/* Likewise of what is about no object. */
+void status_answer(struct http_response *res, unsigned status, const char *reason, const char *message);
 /* {"kind":"Status","status":"Success","details":{...}} */
 void answer_success(struct kube_request *kr, struct str uid);
 /* A whole body; frees `out` not. */

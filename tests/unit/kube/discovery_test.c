@@ -282,6 +282,10 @@ static void other_groups_and_versions_do_not_exist(void **state) {
         assert_str(json_get_str(status, "kind"), "Status");
         assert_str(json_get_str(status, "reason"), "NotFound");
         assert_int_equal(json_get_i64(status, "code", 0), 404);
+        assert_str(((struct setting *)*state)->body,
+                   "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
+                   "\"message\":\"the server could not find the requested "
+                   "resource\",\"reason\":\"NotFound\",\"code\":404}");
     }
 }
 

@@ -298,6 +298,33 @@ static void failures_nobody_put_into_words_tell_no_details(void **state) {
     }
 }
 
+static void what_never_reached_a_handler_is_a_status_too(void **state) {
+    static const struct {
+        unsigned status;
+        const char *body;
+    } cases[] = {
+#define BODY(reason, message, code)                                                                          \
+    "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":"         \
+    "\"" message "\",\"reason\":\"" reason "\",\"code\":" code "}"
+        { 404, BODY("NotFound", "the server could not find the requested resource", "404") },
+        { 405, BODY("MethodNotAllowed", "the server does not allow this method on the requested resource",
+                    "405") },
+        { 413, BODY("RequestEntityTooLarge", "the request body is too large", "413") },
+        { 503, BODY("ServiceUnavailable", "the service is not available for the moment; try again", "503") },
+        { 418, BODY("InternalError",
+                    "an internal error occurred; the server's log has it under the request's id", "418") },
+#undef BODY
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct asked *a = ask_to_read("GET", "policies");
+        kube_render_error(NULL, a->kr.req, ERR_INTERNAL, cases[i].status, a->kr.res);
+        assert_str(call_body(a->call), cases[i].body);
+        assert_int_equal(call_status(a->call), cases[i].status);
+        assert_null(call_answered(a->call, "Cache-Control"));
+    }
+}
+
 static void warnings_are_headers_that_nothing_can_split(void **state) {
     (void)state;
     struct asked *a = ask_to_read("GET", "policies");
@@ -320,6 +347,7 @@ int main(void) {
         AT_MEMORY(an_api_key_whose_time_is_over_is_shown_as_such),
         AT_MEMORY(refusals_are_statuses),
         AT_MEMORY(failures_nobody_put_into_words_tell_no_details),
+        AT_MEMORY(what_never_reached_a_handler_is_a_status_too),
         AT_MEMORY(warnings_are_headers_that_nothing_can_split),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
