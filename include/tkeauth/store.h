@@ -49,9 +49,10 @@ enum {
 struct store_object {
     struct str kind,
         name; /* kind: [a-z0-9-], plural, e.g. "clients", "signingkeys"; name: UTF-8 without controls */
-    struct str body;   /* JSON, not interpreted */
-    struct str secret; /* STR_NULL: none, or not read */
-    int64_t revision;  /* of its last write */
+    struct str body;    /* JSON, not interpreted */
+    struct str secret;  /* STR_NULL: none, or not read */
+    int64_t revision;   /* of its last write */
+    bool changed_since; /* of a list at a revision: written since, so it may not have had the key asked for */
 };
 /* A key an object is found by; `unique`: at most one object of the kind may have it. */
 struct store_index {

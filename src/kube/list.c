@@ -23,8 +23,8 @@ static enum err_code page_each(void *ctx, const struct store_object *o, struct e
     struct paging *p = ctx;
     const struct filter *f = p->l->filter;
     json_t *object = NULL;
-    /* With a key, a page of the past also offers what has changed since, whether it had the key then or not. */
-    bool exact = f->sees_all_of_key && (p->l->revision == 0 || f->key.ptr == NULL);
+    /* What has changed since is offered as it was, whether it had the key then or not. */
+    bool exact = f->sees_all_of_key && (f->key.ptr == NULL || !o->changed_since);
     p->seen++;
     strbuf_clear(p->l->after);
     strbuf_add(p->l->after, o->name);

@@ -114,7 +114,8 @@ enum err_code store_object_copy(struct arena *a, const struct store_object *from
                                  .name = arena_str(a, from->name),
                                  .body = arena_str(a, from->body),
                                  .secret = copy_secret(a, from->secret),
-                                 .revision = from->revision };
+                                 .revision = from->revision,
+                                 .changed_since = from->changed_since };
     if (arena_failed(a))
         return err_set(err, ERR_NOMEM, "an object of %zu bytes", from->body.len);
     *ret = copy;

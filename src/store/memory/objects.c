@@ -141,7 +141,7 @@ static enum err_code merge(struct cursor *now, const struct ordered_node *then, 
             left--;
             continue;
         }
-        struct store_object was = { c->kind, c->name, c->prev, STR_NULL, c->prev_revision };
+        struct store_object was = { c->kind, c->name, c->prev, STR_NULL, c->prev_revision, true };
         if (c->type != STORE_CREATED) {
             rc = store_copies_add(ret, &was, err);
             left--;

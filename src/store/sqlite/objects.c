@@ -179,6 +179,7 @@ static enum err_code merge(struct cursor *now, struct cursor *then, const struct
         struct cursor *from = changed ? then : now;
         if (!changed || query_col_i64(&then->rows, 4) != STORE_CREATED) {
             struct store_object o = object_of(&from->rows, q->kind);
+            o.changed_since = changed;
             rc = q->each(q->ctx, &o, err);
             left--;
         }
