@@ -15,7 +15,7 @@ static const char rules[] = "p, rol-platform-administrator, *, *, *, allow\n"
                             "p, pol-policies, *, policy:*, *Polic*, allow\n"
                             "p, pol-one, *, policy:pol-1, *Policy, allow\n"
                             "p, pol-project, *, policy:*, listPolicies, allow\n"
-                            "p, pol-impersonator, *, user:deputy, impersonateUser, allow\n"
+                            "p, pol-impersonator, *, users, impersonate, allow\n"
                             "g, acme##user##chief, pol-acme-administrator, *\n"
                             "g, acme##user##alice, pol-policies, *\n"
                             "g, acme##group##grp-1, pol-policies, *\n"
@@ -23,6 +23,8 @@ static const char rules[] = "p, rol-platform-administrator, *, *, *, allow\n"
                             "g, acme##user##worker, pol-project, prj-1\n"
                             "g, acme##user##master, rol-platform-administrator, *\n"
                             "g, acme##user##viewer, rol-platform-viewer, *\n"
+                            "g, acme##user##inspector, rol-platform-viewer, *\n"
+                            "g, acme##user##inspector, pol-policies, *\n"
                             "g, ##user##secretary, pol-impersonator, *\n";
 static const char tokens[] = "tok-boss,boss,1,\"system:masters\"\n"
                              "tok-plain,plain,2,\n"
@@ -284,6 +286,9 @@ static void rights_reach_as_far_as_they_were_given(void **state) {
         { "acme", "viewer", NULL, "GET", "policies", "", "platform tenant= project=" },
         { "acme", "viewer", NULL, "GET", "policies", "X-TKE-TenantID=beta", "platform tenant=beta project=" },
         { "acme", "viewer", NULL, "POST", "policies", "", "403" },
+        /* What the role does not give reaches as far as what does. */
+        { "acme", "inspector", NULL, "GET", "policies", "", "platform tenant= project=" },
+        { "acme", "inspector", NULL, "POST", "policies", "", "tenant tenant=acme project=" },
         { "acme", "viewer", NULL, "DELETE", "policies/pol-1", "", "403" },
         /* Callers without a tenant. */
         { "", "admin", NULL, "GET", "policies", "", "platform tenant= project= full" },
@@ -445,7 +450,14 @@ static void callers_and_whom_they_act_for(void **state) {
         { "Authorization=Bearer tok-boss;Impersonate-Group=system:masters", 400, NULL, NULL },
         { "Authorization=Bearer tok-plain;Impersonate-User=boss", 403, NULL, NULL },
         { "Authorization=Bearer tok-plain;Impersonate-User=plain", 403, NULL, NULL },
-        { "Authorization=Bearer tok-secretary;Impersonate-User=boss", 403, NULL, NULL },
+        { "Authorization=Bearer tok-secretary;Impersonate-User=deputy", 0, "deputy", "" },
+        { "Authorization=Bearer tok-secretary;Impersonate-User=deputy;Impersonate-Group=system:authenticated",
+          0, "deputy", "" },
+        { "Authorization=Bearer tok-secretary;Impersonate-User=deputy;Impersonate-Group=system:masters", 403,
+          NULL, NULL },
+        { "Authorization=Bearer tok-secretary;Impersonate-User=deputy;Impersonate-Uid=1", 403, NULL, NULL },
+        { "Authorization=Bearer tok-secretary;Impersonate-User=deputy;Impersonate-Extra-Tenantid=acme", 403,
+          NULL, NULL },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -471,6 +483,20 @@ static void whoever_acts_for_somebody_has_their_rights_alone(void **state) {
     assert_false(access_is_privileged(&a->kr));
     a->rc = access_authorize(&a->kr, &a->err);
     assert_string_equal(reach(a), "403");
+}
+
+/* Contract: whatever a tenant's rules say, what its people may do ends at themselves. */
+static void tenants_users_act_for_nobody(void **state) {
+    struct principal chief = caller("acme", "chief", NULL);
+    (void)state;
+    credential = &chief;
+    struct asked *a = authenticate("Impersonate-User=acme##user##alice");
+    struct asked *itself = authenticate("Impersonate-User=chief");
+    credential = NULL;
+    assert_int_equal(a->kr.refusal.status, 403);
+    assert_non_null(strstr(a->kr.refusal.message, "only callers of the platform can impersonate"));
+    assert_int_equal(itself->kr.refusal.status, 403);
+    assert_int_equal(questions, 0);
 }
 
 /* A watch lives as long as the token it was asked for with. */
@@ -503,6 +529,7 @@ int main(void) {
         HERE(tenants_change_only_what_is_theirs),
         HERE(callers_and_whom_they_act_for),
         HERE(whoever_acts_for_somebody_has_their_rights_alone),
+        HERE(tenants_users_act_for_nobody),
         HERE(who_acts_for_somebody_does_so_until_their_own_token_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,24 @@ static void everybody_sees_what_is_theirs(void **state) {
     check(cases, ARRAY_LEN(cases));
 }
 
+/* Contract 2.0: with a project header, whoever asks. */
+static void a_project_header_narrows_what_masters_see_too(void **state) {
+    struct scope in_project = platform, full_in_project = acme;
+    in_project.project = full_in_project.project = STR("prj-1");
+    const struct sight cases[] = {
+        { &in_project, "policies", "pol-2 pol-9" },
+        { &in_project, "projectpolicybindings", "prj-1-pol-2" },
+        { &in_project, "roles", "rol-1 rol-2 rol-3 rol-8" },
+        { &full_in_project, "policies", "pol-2" },
+        { &full_in_project, "projectpolicybindings", "prj-1-pol-2" },
+        { &full_in_project, "roles", "rol-1" },
+        { &full_in_project, "localidentities", "usr-alice usr-bob" },
+    };
+    (void)state;
+    two_tenants();
+    check(cases, ARRAY_LEN(cases));
+}
+
 /* Whatever is asked for: it only ever narrows what one may see. */
 static void selectors_reach_nobody_elses(void **state) {
     static const struct sight cases[] = {
@@ -364,10 +382,11 @@ static void selectors_that_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        AT_BOTH(everybody_sees_what_is_theirs),        AT_BOTH(selectors_reach_nobody_elses),
-        AT_MEMORY(keywords_look_into_names_and_texts), AT_MEMORY(no_index_hides_or_adds_anything),
-        AT_MEMORY(the_narrowest_index_is_chosen),      AT_MEMORY(a_filter_outlives_its_request),
-        AT_MEMORY(pseudo_fields_are_taken_out),        AT_MEMORY(selectors_that_are_refused),
+        AT_BOTH(everybody_sees_what_is_theirs),     AT_MEMORY(a_project_header_narrows_what_masters_see_too),
+        AT_BOTH(selectors_reach_nobody_elses),      AT_MEMORY(keywords_look_into_names_and_texts),
+        AT_MEMORY(no_index_hides_or_adds_anything), AT_MEMORY(the_narrowest_index_is_chosen),
+        AT_MEMORY(a_filter_outlives_its_request),   AT_MEMORY(pseudo_fields_are_taken_out),
+        AT_MEMORY(selectors_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
