@@ -8,6 +8,8 @@ enum {
     PAGE_BYTES_MAX = 256 * 1024 * 1024,
     CHUNK_MAX = 64 * 1024 * 1024,
     DECORATION_MAX = 64 * 1024 * 1024,
+    PAGE_BYTES_ENOUGH = 16 * 1024 *
+                        1024, /* of bodies: the next page goes on; far below what texts may hold */
     LOOKED_AT_MAX =
         5000, /* objects a page looks at: a selector that hardly ever matches must not keep a worker for long */
 };
@@ -16,7 +18,8 @@ enum {
 
 struct paging {
     struct listing *l;
-    size_t limit, seen, matched;
+    size_t limit, seen, matched, bytes;
+    bool is_full; /* what comes now is for the next page */
 };
 
 static enum err_code page_each(void *ctx, const struct store_object *o, struct err *err) {
@@ -25,6 +28,8 @@ static enum err_code page_each(void *ctx, const struct store_object *o, struct e
     json_t *object = NULL;
     /* What has changed since is offered as it was, whether it had the key then or not. */
     bool exact = f->sees_all_of_key && (f->key.ptr == NULL || !o->changed_since);
+    if (p->is_full)
+        return ERR_OK;
     p->seen++;
     strbuf_clear(p->l->after);
     strbuf_add(p->l->after, o->name);
@@ -36,6 +41,8 @@ static enum err_code page_each(void *ctx, const struct store_object *o, struct e
     enum err_code rc = ERR_OK;
     if (object == NULL || filter_matches(f, object)) {
         p->matched++;
+        p->bytes += o->body.len;
+        p->is_full = p->bytes >= PAGE_BYTES_ENOUGH;
         rc = p->l->each(p->l->ctx, o, object, err);
     }
     json_decref(object);
@@ -83,9 +90,9 @@ enum err_code listing_page(struct store *s, struct listing *l, size_t limit, str
             return rc;
         if (revision == 0)
             revision = listed;
-        l->more = p.seen == want;
+        l->more = p.is_full || p.seen == want;
         looked_at += p.seen;
-    } while (l->more && p.matched < limit && looked_at < LOOKED_AT_MAX);
+    } while (l->more && !p.is_full && p.matched < limit && looked_at < LOOKED_AT_MAX);
     l->revision = revision;
     return ERR_OK;
 }

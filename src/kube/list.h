@@ -14,5 +14,5 @@ struct listing {
     struct strbuf *after; /* name of the last object seen; NULL-terminated buffer of the caller */
     bool more;            /* there may be others behind */
 };
-/* The next at most `limit` objects that match (looking at no more than a few times as many). */
+/* The next at most `limit` objects that match: fewer when they are large, or hardly any matches of those looked at. */
 MUST_CHECK enum err_code listing_page(struct store *s, struct listing *l, size_t limit, struct err *err);

@@ -369,6 +369,42 @@ static void a_long_list_that_cannot_go_on_is_cut_visibly(void **state) {
     assert_int_equal(call_read(list->call, out, sizeof out, &len), HTTP_STREAM_FAIL);
 }
 
+/* As policies with thousands of subjects are. Pages are shorter then, and all of it arrives. */
+static void lists_of_large_objects(void **state) {
+    enum { COUNT = 20, LARGE = 1000000 };
+    (void)state;
+    char *labels = malloc(LARGE + 16);
+    assert_non_null(labels);
+    (void)snprintf(labels, 16, "{'a':'");
+    memset(labels + 6, 'x', LARGE);
+    (void)snprintf(labels + 6 + LARGE, 3, "'}");
+    for (int i = 0; i < COUNT; i++) {
+        bulk("acme", i, i + 1, labels);
+        arena_reset(rig.arena);
+    }
+    free(labels);
+    size_t seen = 0, pages = 0;
+    const char *more = "";
+    for (bool ends = false; !ends; pages++) {
+        struct asked *page = ask(&acme, rig_text("policies?limit=500%s", more));
+        seen += json_array_size(json_object_get(page->json, "items"));
+        ends = ask_token(page) == NULL;
+        more = rig_text("&continue=%s", ends ? "" : ask_token(page));
+        ask_done(page);
+    }
+    assert_int_equal(seen, COUNT);
+    assert_int_equal(pages, 2);
+    struct asked *all = ask(&acme, "policies"), *watch = ask(&acme, "policies?watch=1");
+    assert_int_equal(json_array_size(json_object_get(all->json, "items")), COUNT);
+    ask_done(all);
+    (void)watch_read(watch);
+    assert_int_equal(watch->ended, false);
+    seen = 0;
+    for (const char *p = strbuf_c(&watch->lines); (p = strstr(p, "\"type\":\"ADDED\"")) != NULL; p++)
+        seen++;
+    assert_int_equal(seen, COUNT);
+}
+
 static void an_empty_list_is_a_list(void **state) {
     (void)state;
     bulk("beta", 0, 1, "{}");
@@ -395,6 +431,7 @@ int main(void) {
         AT_MEMORY(versions_that_are_refused),
         AT_MEMORY(a_long_list_is_of_one_revision_whatever_happens_while_it_is_sent),
         AT_MEMORY(a_long_list_that_cannot_go_on_is_cut_visibly),
+        AT_MEMORY(lists_of_large_objects),
         AT_MEMORY(an_empty_list_is_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
