@@ -251,14 +251,16 @@ static const struct http_stream_ops watch_ops = {
 static enum err_code read_start(struct kube_request *kr, struct watch *w, struct err *err) {
     struct str version = request_query(kr, "resourceVersion"),
                match = request_query(kr, "resourceVersionMatch");
-    bool initial = request_query_flag(kr, "sendInitialEvents");
+    bool initial = request_query_flag(kr, "sendInitialEvents"),
+         is_told = request_query(kr, "sendInitialEvents").ptr != NULL,
+         from_any = version.len == 0 || str_eq(version, STR("0"));
     int64_t wanted = 0, present = 0;
     struct err ignored;
     if (initial && !str_eq(match, STR("NotOlderThan")))
         return refuse(&kr->refusal, 422, "Invalid",
                       "sendInitialEvents requires resourceVersionMatch=NotOlderThan");
     w->marks_end = initial && w->watcher.takes_bookmarks;
-    w->stage = initial || version.len == 0 || str_eq(version, STR("0")) ? STAGE_LIST : STAGE_CATCH_UP;
+    w->stage = initial || (from_any && !is_told) ? STAGE_LIST : STAGE_CATCH_UP;
     if (version.len > 0 && parse_i64(version, 0, INT64_MAX, &wanted, &ignored) != ERR_OK)
         return refuse(&kr->refusal, 400, "BadRequest", "resourceVersion: Invalid value: \"%.*s\"",
                       STR_FMT(str_sub(version, 0, 50)));
@@ -268,7 +270,7 @@ static enum err_code read_start(struct kube_request *kr, struct watch *w, struct
         return refuse(&kr->refusal, 504, "Timeout", "Too large resource version: %lld, current: %lld",
                       (long long)wanted, (long long)present);
     }
-    w->revision = wanted;
+    w->revision = from_any ? present : wanted;
     return rc;
 }
 

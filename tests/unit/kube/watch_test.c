@@ -173,6 +173,27 @@ static void initial_events_end_with_a_bookmark_for_whoever_takes_them(void **sta
                  "END");
 }
 
+/* Kubernetes: whoever says that they want none gets none, also without a version. */
+static void who_wants_no_initial_events_gets_what_comes(void **state) {
+    (void)state;
+    two_tenants();
+    int64_t start = rig_revision();
+    touch("pol-1");
+    stand_feed();
+    const char *target = "policies?watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan";
+    struct asked *now = ask(&platform, target),
+                 *any = ask(&platform, rig_text("%s&resourceVersion=0", target)),
+                 *since = ask(&platform, rig_text("%s&resourceVersion=%lld", target, (long long)start));
+    assert_watch(now, "");
+    assert_watch(any, "");
+    assert_watch(since, "MODIFIED pol-1");
+    touch("pol-9");
+    stand_feed();
+    assert_watch(now, "MODIFIED pol-9");
+    assert_watch(any, "MODIFIED pol-9");
+    assert_watch(since, "MODIFIED pol-9");
+}
+
 /* ---- selectors ---- */
 
 static void a_watcher_with_a_selector_sees_objects_come_and_go_by_it(void **state) {
@@ -531,6 +552,7 @@ int main(void) {
         AT_MEMORY(a_list_whose_second_page_is_not_kept_any_more_is_expired),
         AT_MEMORY(begins_that_are_refused),
         AT_MEMORY(initial_events_end_with_a_bookmark_for_whoever_takes_them),
+        AT_MEMORY(who_wants_no_initial_events_gets_what_comes),
         AT_BOTH(a_watcher_with_a_selector_sees_objects_come_and_go_by_it),
         AT_BOTH(what_ceases_to_match_is_shown_as_it_was),
         AT_BOTH(the_history_is_filtered_as_the_hub_is),
