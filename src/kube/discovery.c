@@ -24,10 +24,10 @@ static void render_error(void *app, const struct http_request *req, enum err_cod
     (void)code;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (texts[i].status == status) {
-            answer_failure(res, status, texts[i].reason, texts[i].message);
+            status_answer(res, status, texts[i].reason, texts[i].message);
             return;
         }
-    answer_failure(res, status, "InternalError", "an internal error occurred");
+    status_answer(res, status, "InternalError", "an internal error occurred");
 }
 
 /* ---- documents ---- */
@@ -72,7 +72,7 @@ static void answer_not_acceptable(struct http_response *res, const struct str *t
     strbuf_adds(&text, "only the following media types are accepted: ");
     for (size_t i = 0; i < len; i++)
         strbuf_addf(&text, "%s%.*s", i > 0 ? ", " : "", STR_FMT(types[i]));
-    answer_failure(res, 406, "NotAcceptable", strbuf_c(&text));
+    status_answer(res, 406, "NotAcceptable", strbuf_c(&text));
 }
 
 /* The offer that Accept likes best; the first is the default. `forever`: what this URL means will never change. */
@@ -96,7 +96,7 @@ static void answer_plain(const struct http_request *req, struct http_response *r
 }
 
 static void answer_unknown(struct http_response *res) {
-    answer_failure(res, 404, "NotFound", "the server could not find the requested resource");
+    status_answer(res, 404, "NotFound", "the server could not find the requested resource");
 }
 
 /* The index of the group in the path; false: there is no such group, or no such version of it. */

@@ -117,7 +117,7 @@ void answer_refusal(struct kube_request *kr, enum err_code rc, const struct err 
     send(kr->res, r->status, &out);
 }
 
-void answer_failure(struct http_response *res, unsigned status, const char *reason, const char *message) {
+void status_answer(struct http_response *res, unsigned status, const char *reason, const char *message) {
     AUTO(strbuf_done) struct strbuf out = STRBUF(STATUS_MAX);
     const struct refusal r = { .status = status, .reason = reason, .message = message };
     status_print(&out, &r, NULL, STR_NULL);
@@ -191,5 +191,5 @@ void kube_render_error(void *app, const struct http_request *req, enum err_code 
             reason = texts[i].reason;
             message = texts[i].message;
         }
-    answer_failure(res, status, reason, message);
+    status_answer(res, status, reason, message);
 }

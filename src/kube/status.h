@@ -6,7 +6,7 @@
 void answer_refusal(struct kube_request *kr, enum err_code rc, const struct err *err);
 void status_print(struct strbuf *out, const struct refusal *r, const struct kind *k, struct str name);
 /* Likewise of what is about no object. */
-void answer_failure(struct http_response *res, unsigned status, const char *reason, const char *message);
+void status_answer(struct http_response *res, unsigned status, const char *reason, const char *message);
 /* {"kind":"Status","status":"Success","details":{...}} */
 void answer_success(struct kube_request *kr, struct str uid);
 /* A whole body; frees `out` not. */

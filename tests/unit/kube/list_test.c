@@ -5,29 +5,51 @@
 
 enum { OBJECTS = 23, TEXT_MAX = 1 << 20 };
 
-/* Straight into the store, where many are needed. */
-static void bulk(const char *tenant, int from, int to, const char *labels) {
-    struct err err = { 0 };
-    for (int i = from; i < to; i++) {
-        const char *name = rig_text("pol-%05d", i);
-        const char *body = rig_quoted(rig_text(
-            "{'metadata':{'name':'%s','labels':%s},'spec':{'tenantID':'%s'}}", name, labels, tenant));
-        const struct store_index index = { index_tenant(rig.arena, str_of(tenant)), false };
-        const struct store_write w = { .kind = STR("policies"),
-                                       .name = str_of(name),
-                                       .body = str_of(body),
-                                       .indexes = &index,
-                                       .index_count = 1,
-                                       .expected = STORE_EXPECT_ANY };
-        int64_t revision;
-        assert_ok(store_write(rig.store, &w, &revision, &err));
-    }
+/* Straight into the store, in one transaction: many are needed. */
+struct bulk {
+    const char *tenant, *labels;
+    int from, to;
+};
+
+static enum err_code write_one(struct store_tx *tx, const char *tenant, const char *labels, int i,
+                               struct err *err) {
+    const char *name = rig_text("pol-%05d", i);
+    const char *body = rig_quoted(
+        rig_text("{'metadata':{'name':'%s','labels':%s},'spec':{'tenantID':'%s'}}", name, labels, tenant));
+    const struct store_index index = { index_tenant(rig.arena, str_of(tenant)), false };
+    const struct store_write w = { .kind = STR("policies"),
+                                   .name = str_of(name),
+                                   .body = str_of(body),
+                                   .indexes = &index,
+                                   .index_count = 1,
+                                   .expected = STORE_EXPECT_ANY };
+    int64_t revision;
+    return store_tx_write(tx, &w, &revision, err);
 }
 
-static void some(void) {
-    for (int i = 0; i < OBJECTS; i++) /* every third is beta's, every fifth red */
-        bulk(i % 3 == 0 ? "beta" : "acme", i, i + 1, i % 5 == 0 ? "{'colour':'red'}" : "{}");
+static enum err_code write_bulk(void *ctx, struct store_tx *tx, struct err *err) {
+    const struct bulk *b = ctx;
+    enum err_code rc = ERR_OK;
+    for (int i = b->from; rc == ERR_OK && i < b->to; i++)
+        rc = write_one(tx, b->tenant, b->labels, i, err);
+    return rc;
 }
+
+static void bulk(const char *tenant, int from, int to, const char *labels) {
+    struct bulk b = { tenant, labels, from, to };
+    rig_ok(store_transact(rig.store, write_bulk, &b, NULL, &rig.err));
+}
+
+/* Every third is beta's, every fifth red. */
+static enum err_code write_some(void *ctx, struct store_tx *tx, struct err *err) {
+    enum err_code rc = ERR_OK;
+    (void)ctx;
+    for (int i = 0; rc == ERR_OK && i < OBJECTS; i++)
+        rc = write_one(tx, i % 3 == 0 ? "beta" : "acme", i % 5 == 0 ? "{'colour':'red'}" : "{}", i, err);
+    return rc;
+}
+
+static void some(void) { rig_ok(store_transact(rig.store, write_some, NULL, NULL, &rig.err)); }
 
 static const char *token_of(const char *plain) {
     AUTO(strbuf_done) struct strbuf out = STRBUF(TEXT_MAX);
@@ -37,15 +59,16 @@ static const char *token_of(const char *plain) {
 
 /* ---- pages ---- */
 
-static void write_something(int n) {
-    struct err err = { 0 };
+static enum err_code write_something(void *ctx, struct store_tx *tx, struct err *err) {
+    int n = *(const int *)ctx;
     char name[32];
-    bulk("acme", 100 + n, 101 + n, "{'colour':'red'}"); /* behind all */
-    bulk("acme", 22 - n % 20, 23 - n % 20,
-         "{'new':'yes'}"); /* one that has not come yet, or beta's: becomes acme's */
     (void)snprintf(name, sizeof name, "pol-%05d", 20 - n);
-    enum err_code rc = store_delete(rig.store, STR("policies"), str_of(name), STORE_EXPECT_ANY, false, &err);
-    assert_true(rc == ERR_OK || rc == ERR_NOT_FOUND);
+    enum err_code rc = write_one(tx, "acme", "{'colour':'red'}", 100 + n, err); /* behind all */
+    if (rc == ERR_OK) /* one that has not come yet, or beta's: becomes acme's */
+        rc = write_one(tx, "acme", "{'new':'yes'}", 22 - n % 20, err);
+    if (rc == ERR_OK)
+        rc = store_tx_delete(tx, STR("policies"), str_of(name), STORE_EXPECT_ANY, false, err);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
 static const char *all_pages(const struct scope *whose, const char *target, const char *accept, size_t limit,
@@ -62,7 +85,7 @@ static const char *all_pages(const struct scope *whose, const char *target, cons
         if (ask_token(page) == NULL)
             break;
         more = rig_text("&continue=%s", ask_token(page));
-        write_something(n);
+        rig_ok(store_transact(rig.store, write_something, &n, NULL, &rig.err));
     }
     return rig_text("%s", strbuf_c(&names));
 }
@@ -78,11 +101,12 @@ static void pages_together_are_the_list_at_one_revision_while_others_write(void 
                                            "application/json;as=Table;v=v1;g=meta.k8s.io" };
     const struct scope *const scopes[] = { &platform, &acme, &beta, &platform_in_acme };
     static const size_t limits[] = { 1, 5, 23 };
+    bool fast = strcmp(rig.backend, "memory") == 0; /* the other waits for the disk */
     (void)state;
     some();
     for (size_t t = 0; t < ARRAY_LEN(targets); t++)
         for (size_t s = 0; s < ARRAY_LEN(scopes); s++)
-            for (size_t l = 0; l < ARRAY_LEN(limits); l++) {
+            for (size_t l = fast ? 0 : 1; l < ARRAY_LEN(limits); l++) {
                 some();
                 const char *accept = accepts[(t + s + l) % 2];
                 const struct asked *whole = ask_with_accept(scopes[s], targets[t], accept);

@@ -1,6 +1,9 @@
 /* Watches: what is sent, from where, in which order, to whom; whatever the pace of their clients. */
 #include "unit/kube/stand.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 /* Every event must be told once: an order that only grows is checked by watch_text, but for ADDED of the first list. */
 
 static void relabel(const char *name, const char *labels) {
@@ -360,6 +363,127 @@ static void events_between_two_bytes_of_a_line_do_not_tear_it(void **state) {
     assert_int_equal(strlen(text), 20 * strlen("MODIFIED pol-1, ") - 2);
 }
 
+/* ---- list, then watch: what every informer does ---- */
+
+enum { NAMES = 40, WRITES = 300, INFORMERS = 12, PAGE_OF_INFORMER = 7 };
+
+static struct str tenant_keys[2]; /* acme's, beta's */
+
+struct informer {
+    struct asked *watch;
+    bool has[NAMES];
+    const struct scope *whose;
+    const char *target;
+};
+
+static size_t index_in(const char *name) {
+    uint64_t n = 0;
+    struct err err;
+    assert_ok(parse_u64(str_of(name + strlen("pol-")), 0, NAMES - 1, &n, &err));
+    return (size_t)n;
+}
+
+/* Objects come, go, change their label and their tenant, without pause. */
+static void *write_on(void *ctx) {
+    _Atomic bool *ends = ctx;
+    uint32_t dice = 1;
+    for (int i = 0; i < WRITES; i++) {
+        struct err err = { 0 };
+        char name[16], body[200];
+        dice = dice * 1664525 + 1013904223;
+        const char *tenant = dice >> 30 != 0 ? "acme" : "beta",
+                   *colour = (dice >> 28 & 3) == 0 ? "blue" : "red";
+        (void)snprintf(name, sizeof name, "pol-%02u", (dice >> 16) % NAMES);
+        (void)snprintf(
+            body, sizeof body,
+            "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"colour\":\"%s\"}},\"spec\":{\"tenantID\":\"%s\"}}",
+            name, colour, tenant);
+        const struct store_index index = { tenant_keys[dice >> 30 == 0], false };
+        const struct store_write w = { .kind = STR("policies"),
+                                       .name = str_of(name),
+                                       .body = str_of(body),
+                                       .indexes = &index,
+                                       .index_count = 1,
+                                       .expected = STORE_EXPECT_ANY };
+        int64_t revision;
+        enum err_code rc = (dice >> 24 & 3) == 0
+                               ? store_delete(rig.store, w.kind, w.name, STORE_EXPECT_ANY, false, &err)
+                               : store_write(rig.store, &w, &revision, &err);
+        if (rc != ERR_OK && rc != ERR_NOT_FOUND)
+            abort();
+    }
+    atomic_store(ends, true);
+    return NULL;
+}
+
+static void note_names(struct informer *i, const char *names) {
+    for (struct str rest = str_of(names), name; rest.len > 0;) {
+        (void)str_cut(rest, ' ', &name, &rest);
+        size_t n = index_in(rig_text("%.*s", STR_FMT(name)));
+        assert_false(i->has[n]);
+        i->has[n] = true;
+    }
+}
+
+static void inform(struct informer *i) {
+    const char *more = "";
+    struct asked *page;
+    do {
+        page = ask(i->whose, rig_text("%s&limit=%d%s", i->target, PAGE_OF_INFORMER, more));
+        note_names(i, ask_names(page));
+        more = rig_text("&continue=%s", ask_token(page) != NULL ? ask_token(page) : "");
+    } while (ask_token(page) != NULL);
+    i->watch = ask(i->whose,
+                   rig_text("%s&watch=1&resourceVersion=%lld", i->target, (long long)ask_revision(page)));
+}
+
+static void apply_events(struct informer *i) {
+    for (struct str rest = str_of(watch_text(i->watch)), event, name, type; rest.len > 0;) {
+        (void)str_cut(rest, ',', &event, &rest);
+        (void)str_cut(str_trim(event), ' ', &type, &name);
+        bool *has = &i->has[index_in(rig_text("%.*s", STR_FMT(name)))];
+        assert_int_equal(*has, !str_eq(type, STR("ADDED")));
+        *has = !str_eq(type, STR("DELETED"));
+    }
+}
+
+static void a_list_and_the_watch_from_it_give_the_list_of_later(void **state) {
+    static const char *const targets[] = { "policies?", "policies?labelSelector=colour%3Dred",
+                                           "policies?fieldSelector=metadata.name%3Dpol-07" };
+    const struct scope *const scopes[] = { &platform, &acme };
+    struct informer informers[INFORMERS] = { 0 };
+    _Atomic bool ends = false;
+    pthread_t writer;
+    (void)state;
+    rig_tenant("acme");
+    stand.hub_options.events_max = 50;
+    stand_restart();
+    tenant_keys[0] = index_tenant(rig.arena, STR("acme"));
+    tenant_keys[1] = index_tenant(rig.arena, STR("beta"));
+    assert_int_equal(pthread_create(&writer, NULL, write_on, &ends), 0);
+    for (size_t n = 0; n < INFORMERS; n++) {
+        informers[n].target = targets[n % ARRAY_LEN(targets)];
+        informers[n].whose = scopes[n / ARRAY_LEN(targets) % ARRAY_LEN(scopes)];
+        inform(&informers[n]);
+        stand_feed();
+        for (size_t i = 0; i < n; i += 2) /* half of them keep up */
+            apply_events(&informers[i]);
+    }
+    while (!atomic_load(&ends)) {
+        stand_feed();
+        for (size_t i = 0; i < INFORMERS; i += 2)
+            apply_events(&informers[i]);
+    }
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    stand_feed();
+    for (size_t n = 0; n < INFORMERS; n++) {
+        struct informer later = { .whose = informers[n].whose, .target = informers[n].target };
+        apply_events(&informers[n]);
+        note_names(&later, ask_names(ask(later.whose, later.target)));
+        assert_memory_equal(informers[n].has, later.has, sizeof later.has);
+    }
+}
+
 /* ---- what the feed may do ---- */
 
 /* A page of the feed that fails half-way is read again. */
@@ -560,6 +684,7 @@ int main(void) {
         AT_BOTH(a_slow_client_loses_nothing),
         AT_BOTH(a_client_too_slow_for_the_history_is_told_to_list_again),
         AT_MEMORY(events_between_two_bytes_of_a_line_do_not_tear_it),
+        AT_BOTH(a_list_and_the_watch_from_it_give_the_list_of_later),
         AT_MEMORY(what_is_published_twice_is_told_once),
         AT_MEMORY(events_the_feed_missed_are_read_from_the_history),
         AT_MEMORY(a_quiet_watch_gets_bookmarks_up_to_the_present),
