@@ -29,7 +29,7 @@ stateDir: {folder}/state
 secure_serving: {{bind_address: 127.0.0.1, port: 0, http: true}}
 storage: {{type: sqlite, config: {{file: {folder}/state/db}}}}
 authentication: {{token_auth_file: {folder}/tokens}}
-limits: {{connections: {WATCHERS + 500}, connections_per_ip: {WATCHERS + 500}}}
+limits: {{connections: {WATCHERS + 500}, connectionsPerAddress: {WATCHERS + 500}}}
 log: {{level: warn}}
 """)
         self.log = open(folder / "log", "w")
