@@ -22,6 +22,8 @@ enum {
     RESOURCE_NAME_MAX = 253,
     RESOURCE_RULES_MAX = 20000,   /* that one object may produce */
     RESOURCE_SUBJECTS_MAX = 5000, /* users, and groups, of one object */
+    RESOURCE_TENANTS_MAX = 10000, /* without those of the configuration */
+    RESOURCE_CLIENTS_MAX = 100000,
     RESOURCE_CAUSES_MAX = 64,
     RESOURCE_WARNINGS_MAX = 32
 };
@@ -142,6 +144,8 @@ struct kind {
     const char *name_path;             /* "spec.id": where the name stands, too; NULL: nowhere */
     const char *finalizer;             /* in spec.finalizers; NULL: deleted at once */
     const char *phase_deleting;        /* "Terminating", "Deleting" */
+    size_t
+        count_max; /* objects there may be, besides those of the configuration; 0: as many as there is room for */
     const char *stamp;  /* member of the status that tells when it was last changed; NULL: none */
     bool name_is_label; /* DNS-1123 label instead of subdomain */
     bool name_is_free;  /* anything that fits into a path */

@@ -139,6 +139,9 @@ MUST_CHECK enum err_code store_tx_get(struct store_tx *tx, struct arena *a, stru
                                       struct store_object *ret, struct err *err);
 /* As store_list; at_revision must be 0. `each` may write. */
 MUST_CHECK enum err_code store_tx_list(struct store_tx *tx, const struct store_query *q, struct err *err);
+/* How many objects of `kind` there are; counts to `limit` at most. */
+MUST_CHECK enum err_code store_tx_count(struct store_tx *tx, struct str kind, size_t limit, size_t *ret,
+                                        struct err *err);
 /* ERR_EXISTS: the object, or another one with a unique key of it, is there. ERR_CONFLICT, ERR_NOT_FOUND as `expected` says.
  * ERR_INVALID: it has owners. None of these changes anything: the transaction may go on. */
 MUST_CHECK enum err_code store_tx_write(struct store_tx *tx, const struct store_write *w,

@@ -5,7 +5,7 @@
 #include "cli/objects.h"
 #include "enforcer/enforcer.h"
 
-enum { ONE_RULE_MAX = 1024 * 1024, CAN_TENANTS_MAX = 10000 };
+enum { ONE_RULE_MAX = 1024 * 1024, CAN_TENANTS_MAX = 2 * RESOURCE_TENANTS_MAX };
 
 enum err_code can_store_open(const struct config *c, struct store **ret, struct err *err) {
     const struct store_options options = {

@@ -171,6 +171,20 @@ static enum err_code begin_run(struct writing *x, struct err *err) {
     return x->w.object != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "an object");
 }
 
+/* Of kinds that are all held in memory. */
+static enum err_code check_count(const struct writing *x, struct store_tx *tx, struct err *err) {
+    const struct kind *k = x->w.kind;
+    size_t count = 0;
+    if (k->count_max == 0 || x->w.old != NULL || x->w.from_configuration)
+        return ERR_OK;
+    enum err_code rc = store_tx_count(tx, str_of(k->plural), k->count_max, &count, err);
+    if (rc == ERR_OK && count >= k->count_max)
+        return refuse(x->r, 403, "Forbidden",
+                      "%s." RESOURCE_GROUP " is forbidden: there are %zu already, and more there cannot be",
+                      k->plural, count);
+    return rc;
+}
+
 static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) {
     struct writing *x = ctx;
     const struct kind *k = x->w.kind;
@@ -181,6 +195,8 @@ static enum err_code run_write(void *ctx, struct store_tx *tx, struct err *err) 
         rc = k->admit(x->env, tx, &x->w, x->r, err);
     if (rc == ERR_OK)
         rc = refusal_check(x->r, k, object_name(x->w.object != NULL ? x->w.object : x->w.old), err);
+    if (rc == ERR_OK)
+        rc = check_count(x, tx, err);
     if (rc == ERR_OK)
         rc = write_or_drop(x, tx, err);
     if (rc == ERR_OK && x->o->also != NULL)

@@ -4,7 +4,7 @@
 
 enum {
     SNAPSHOT_MEMORY_MAX = 256 * 1024 * 1024,
-    CLIENTS_MAX = 100000,
+    CLIENTS_MAX = 2 * RESOURCE_CLIENTS_MAX, /* with those of the configuration */
     DOCUMENT_MAX = 256 * 1024,
     GROUPS_BYTES_MAX = 2400
 };

@@ -2,7 +2,11 @@
 
 #include <stdlib.h>
 
-enum { TENANT_MEMORY_MAX = 8 * 1024 * 1024, TENANTS_MAX = 10000, FINGERPRINT_TEXT_MAX = 4 * 1024 * 1024 };
+enum {
+    TENANT_MEMORY_MAX = 8 * 1024 * 1024,
+    TENANTS_MAX = 2 * RESOURCE_TENANTS_MAX, /* with those of the configuration */
+    FINGERPRINT_TEXT_MAX = 4 * 1024 * 1024
+};
 
 struct tenant *tenant_ref(struct tenant *t) {
     atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);

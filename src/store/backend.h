@@ -64,6 +64,8 @@ struct store_ops {
     enum err_code (*tx_get)(struct store_tx *tx, struct arena *a, const struct store_lookup *key,
                             struct store_object *ret, struct err *err);
     enum err_code (*tx_list)(struct store_tx *tx, const struct store_query *q, struct err *err);
+    enum err_code (*tx_count)(struct store_tx *tx, struct str kind, size_t limit, size_t *ret,
+                              struct err *err);
     /* `w->indexes` are in the order of their keys, none twice. */
     enum err_code (*tx_write)(struct store_tx *tx, const struct store_write *w, int64_t *ret_revision,
                               struct err *err);

@@ -42,6 +42,15 @@ enum err_code store_tx_list(struct store_tx *tx, const struct store_query *q, st
     return rc == ERR_OK ? tx->store->ops->tx_list(tx, q, err) : rc;
 }
 
+enum err_code store_tx_count(struct store_tx *tx, struct str kind, size_t limit, size_t *ret,
+                             struct err *err) {
+    const struct store_query any = { .kind = kind };
+    enum err_code rc = check_whole(tx, err);
+    if (rc == ERR_OK)
+        rc = check_query(&any, err);
+    return rc == ERR_OK ? tx->store->ops->tx_count(tx, kind, limit, ret, err) : rc;
+}
+
 static void free_indexes(struct store_index **p) { free(*p); }
 
 static int compare_indexes(const void *a, const void *b) {

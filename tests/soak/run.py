@@ -276,6 +276,13 @@ class Soak:
         self.daemon.stop()  # looks at its log, too
         self.slapd.stop()
 
+    def give_up(self):
+        """Nothing is left running."""
+        if getattr(self, "daemon", None) is not None and self.daemon.process is not None:
+            self.daemon.kill9()
+        if hasattr(self, "slapd"):
+            self.slapd.stop()
+
 
 def main():
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10
@@ -288,6 +295,7 @@ def main():
     except BaseException as e:
         soak.fail("".join(traceback.format_exception(e)))
     if soak.problem is not None:
+        soak.give_up()
         sys.exit(f"{soak.problem}\nthe daemon's log and data are in {folder}")
     shutil.rmtree(folder, ignore_errors=True)
     print("soak: all well")

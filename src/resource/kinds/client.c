@@ -146,6 +146,7 @@ const struct kind kind_client = {
     .fields = fields,
     .spec_key = "spec",
     .name_path = "spec.id",
+    .count_max = RESOURCE_CLIENTS_MAX,
     .name_is_free = true,
     .selectable = selectable,
     .columns = columns,

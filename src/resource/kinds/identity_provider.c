@@ -325,6 +325,7 @@ const struct kind kind_identity_provider = {
     .spec_key = "spec",
     .status_key = "status",
     .generate_prefix = "idp-",
+    .count_max = RESOURCE_TENANTS_MAX,
     .name_is_free = true, /* tenants of the configuration may have other names than those checked above */
     .selectable = selectable,
     .columns = columns,

@@ -106,6 +106,7 @@ const struct store_ops store_memory_ops = {
     .transact = memory_transact,
     .tx_get = memory_tx_get,
     .tx_list = memory_tx_list,
+    .tx_count = memory_tx_count,
     .tx_write = memory_tx_write,
     .tx_remove = memory_tx_remove,
     .tx_set_owned = memory_tx_set_owned,

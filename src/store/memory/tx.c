@@ -465,3 +465,14 @@ enum err_code memory_tx_list(struct store_tx *tx, const struct store_query *q, s
         rc = memory_list_in(tx_of(tx)->m, q, &copies, err);
     return rc == ERR_OK ? store_copies_offer(&copies, q, err) : rc;
 }
+
+enum err_code memory_tx_count(struct store_tx *tx, struct str kind, size_t limit, size_t *ret,
+                              struct err *err) {
+    (void)err;
+    const struct ordered_key first = { { kind } };
+    const struct ordered_node *n = ordered_from(&tx_of(tx)->m->objects, &first);
+    *ret = 0;
+    for (; n != NULL && *ret < limit && str_eq(n->key.parts[0], kind); n = n->next[0])
+        ++*ret;
+    return ERR_OK;
+}

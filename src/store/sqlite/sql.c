@@ -31,6 +31,7 @@ static const char *const texts[SQL_COUNT] = {
 
     [SQL_OBJECT_GET] = "SELECT name, revision, body, CASE WHEN ?3 THEN secret END FROM objects WHERE kind = "
                        "?1 AND name = ?2",
+    [SQL_OBJECT_COUNT] = "SELECT min(count(*), ?2) FROM objects WHERE kind = ?1",
     [SQL_OBJECT_THERE] =
         "SELECT revision, recorded, EXISTS (SELECT 1 FROM owned WHERE kind = ?1 AND name = ?2)"
         " FROM objects WHERE kind = ?1 AND name = ?2",

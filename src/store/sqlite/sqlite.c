@@ -152,6 +152,7 @@ const struct store_ops store_sqlite_ops = {
     .transact = sqlite_transact,
     .tx_get = sqlite_tx_get,
     .tx_list = sqlite_tx_list,
+    .tx_count = sqlite_tx_count,
     .tx_write = sqlite_tx_write,
     .tx_remove = sqlite_tx_remove,
     .tx_set_owned = sqlite_tx_set_owned,

@@ -100,6 +100,8 @@ enum err_code sqlite_transact(struct store *s, store_tx_fn *fn, void *ctx, int64
 enum err_code sqlite_tx_get(struct store_tx *tx, struct arena *a, const struct store_lookup *key,
                             struct store_object *ret, struct err *err);
 enum err_code sqlite_tx_list(struct store_tx *tx, const struct store_query *q, struct err *err);
+enum err_code sqlite_tx_count(struct store_tx *tx, struct str kind, size_t limit, size_t *ret,
+                              struct err *err);
 enum err_code sqlite_tx_write(struct store_tx *tx, const struct store_write *w, int64_t *ret_revision,
                               struct err *err);
 enum err_code sqlite_tx_remove(struct store_tx *tx, const struct store_write *w, struct err *err);

@@ -189,6 +189,22 @@ enum err_code sqlite_tx_list(struct store_tx *base, const struct store_query *q,
     return rc == ERR_OK ? store_copies_offer(&copies, q, err) : rc;
 }
 
+static enum err_code count(struct conn *c, struct str kind, size_t limit, size_t *ret, struct err *err) {
+    AUTO(query_done) struct query q = query_new(c, SQL_OBJECT_COUNT);
+    query_text(&q, kind);
+    query_i64(&q, (int64_t)limit);
+    bool row = false;
+    enum err_code rc = query_step(&q, &row, err);
+    *ret = rc == ERR_OK && row ? (size_t)query_col_i64(&q, 0) : 0;
+    return rc;
+}
+
+enum err_code sqlite_tx_count(struct store_tx *base, struct str kind, size_t limit, size_t *ret,
+                              struct err *err) {
+    struct sqlite_tx *tx = sqlite_tx_of(base);
+    return note_failure(tx, count(tx->conn, kind, limit, ret, err), err);
+}
+
 /* ---- the whole ---- */
 
 struct transaction {

@@ -184,6 +184,12 @@ static enum err_code look_at_own_writes(void *ctx, struct store_tx *tx, struct e
     struct store_query q = { .kind = CLIENTS, .each = text_object, .ctx = &all };
     WANT(store_tx_list(tx, &q, err) == ERR_OK);
     WANT_TEXT(all.chars, "b=3@4 c=1@2 ");
+    size_t count = 7;
+    WANT(store_tx_count(tx, CLIENTS, 10, &count, err) == ERR_OK && count == 2);
+    WANT(store_tx_count(tx, CLIENTS, 1, &count, err) == ERR_OK &&
+         count == 1); /* not further than asked for */
+    WANT(store_tx_count(tx, STR("clientsof"), 10, &count, err) == ERR_OK && count == 0);
+    WANT(store_tx_count(tx, STR("client"), 10, &count, err) == ERR_OK && count == 0);
     q = (struct store_query) {
         .kind = CLIENTS, .key = STR("k"), .limit = 1, .each = text_name, .ctx = &keyed
     };
