@@ -48,28 +48,41 @@ static bool look(struct policy_file *f, const char *path, struct err *err, enum 
 
 /* ---- its rules ---- */
 
+struct adding {
+    struct rule_list *list;
+    size_t too_long; /* fields of a rule that cannot be kept; 0: there was none */
+};
+
 static bool add_rule(void *ctx, const struct enforcer_rule *rule) {
-    struct rule_list *list = ctx;
+    struct adding *a = ctx;
     struct enforcer_str ptype = enforcer_rule_ptype(rule);
     struct rule_view view = { .ptype = { ptype.ptr, ptype.len } };
-    for (size_t i = 0; i < enforcer_rule_len(rule) && i < FIELDS_MAX; i++) {
+    if (enforcer_rule_len(rule) > FIELDS_MAX) {
+        a->too_long = enforcer_rule_len(rule);
+        return false;
+    }
+    for (size_t i = 0; i < enforcer_rule_len(rule); i++) {
         struct enforcer_str field = enforcer_rule_field(rule, i);
         view.fields[view.len++] = (struct str) { field.ptr, field.len };
     }
-    rule_list_add(list, &view);
+    rule_list_add(a->list, &view);
     return true;
 }
 
 static enum err_code add_rules(struct enforcer *e, struct rule_list *list, struct err *err) {
     enum err_code rc = ERR_OK;
     struct enforcer_error why = { 0 };
+    struct adding a = { .list = list };
     const struct enforcer_snapshot *s = enforcer_acquire(e);
     for (char family = 'g'; rc == ERR_OK && family <= 'p'; family += 'p' - 'g')
         for (int i = 1; rc == ERR_OK && i <= 9; i++) {
             char ptype[3] = { family, i > 1 ? (char)('0' + i) : '\0', '\0' };
-            enum enforcer_status status = enforcer_rules(s, ptype, 0, NULL, 0, add_rule, list, &why);
+            enum enforcer_status status = enforcer_rules(s, ptype, 0, NULL, 0, add_rule, &a, &why);
             if (status != ENFORCER_OK && status != ENFORCER_NOT_FOUND) /* the model knows no such ptype */
                 rc = err_set(err, ERR_NOMEM, "%s", why.text);
+            else if (a.too_long > 0)
+                rc = err_set(err, ERR_INVALID, "a %s rule has %zu fields, and no more than %d can be kept",
+                             ptype, a.too_long, FIELDS_MAX);
         }
     enforcer_release(e, s);
     return rc;

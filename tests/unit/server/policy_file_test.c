@@ -221,6 +221,22 @@ static void rules_of_every_sort_the_model_knows_are_taken(void **state) {
     rig_assert_rules(text);
 }
 
+static void rules_longer_than_what_can_be_kept_are_refused(void **state) {
+    (void)state;
+    const char *model = server_rig_write(
+        "model.conf", "[request_definition]\nr = sub, act\n[policy_definition]\np = sub, b, c, d, e, f, act\n"
+                      "p2 = sub, b, c, d, e, f, g, act\n[policy_effect]\ne = some(where (p.eft == allow))\n"
+                      "[matchers]\nm = r.sub == p.sub && r.act == p.act\n");
+    const char *whole = "p, s, b, c, d, e, f, get\n";
+    rig_ok(policy_file_sync(&file, put(whole), model, rig.store, &rig.random, &changed, &rig.err));
+    rig_assert_rules(whole);
+    assert_int_equal(policy_file_sync(&file, put("p2, s, b, c, d, e, f, g, get\n"), model, rig.store,
+                                      &rig.random, &changed, &rig.err),
+                     ERR_INVALID);
+    assert_non_null(strstr(rig.err.detail, "a p2 rule has 8 fields, and no more than 7 can be kept"));
+    rig_assert_rules(whole);
+}
+
 #define BOTH(f) TEST_ON(f, "memory"), TEST_ON(f, "sqlite")
 #define TEST(f) TEST_ON(f, "memory")
 int main(void) {
@@ -236,6 +252,7 @@ int main(void) {
         TEST(fields_keep_their_commas_and_quotes),
         TEST(what_the_store_could_not_take_is_tried_again),
         TEST(rules_of_every_sort_the_model_knows_are_taken),
+        TEST(rules_longer_than_what_can_be_kept_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
