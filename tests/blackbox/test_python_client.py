@@ -291,7 +291,7 @@ def test_the_dynamic_client_writes_and_watches(anything):
     assert made.metadata.name == "dynamic" and made.Spec.actions[0].name == "getCluster"
     categories.patch(name="dynamic", body={"metadata": {"labels": {"n": "2"}}}, content_type="application/merge-patch+json")
     seen = []
-    for event in categories.watch(name="dynamic", resource_version=made.metadata.resourceVersion, timeout=START_TIMEOUT):
+    for event in categories.watch(field_selector="metadata.name=dynamic", resource_version=made.metadata.resourceVersion, timeout=START_TIMEOUT):
         seen.append((event["type"], event["object"].metadata.labels.n))
         if event["type"] == "MODIFIED":
             categories.delete(name="dynamic")
