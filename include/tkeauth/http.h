@@ -193,7 +193,9 @@ struct http_options {
     const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
     unsigned port;       /* 0: any free one */
     unsigned threads;    /* 0: one per core */
-    struct http_pool_options work, login;
+    struct http_pool_options work;
+    struct http_pool_options
+        login; /* threads 0: one less than there are cores, 1 to 4: hashing takes a whole core */
     struct http_pool_options directory; /* threads 0: HTTP_RUN_DIRECTORY shares the login pool */
     struct http_limits limits;
     const struct route *const *route_tables; /* each ends with path NULL; the list ends with NULL */

@@ -359,16 +359,16 @@ static const struct cfg_field login[] = {
     END,
 };
 
-#define POOL(name, member, threads_default, queue_default)                                                   \
+#define POOL(name, member, threads_min, threads_default, threads_help, queue_default)                        \
     static const struct cfg_field name[] = {                                                                 \
         { .key = "threads",                                                                                  \
           .type = CFG_INT,                                                                                   \
           AT(member.threads),                                                                                \
           .flags = CFG_NO_RELOAD,                                                                            \
-          .min = 1,                                                                                          \
+          .min = threads_min,                                                                                \
           .max = 256,                                                                                        \
           .fallback = threads_default,                                                                       \
-          .help = "requests worked on at once" },                                                            \
+          .help = threads_help },                                                                            \
         { .key = "queue",                                                                                    \
           .type = CFG_INT,                                                                                   \
           AT(member.queue),                                                                                  \
@@ -379,9 +379,10 @@ static const struct cfg_field login[] = {
           .help = "requests waiting; past it the answer is 503" },                                           \
         END,                                                                                                 \
     }
-POOL(work_pool, limits.work, "32", "1024");
-POOL(login_pool, limits.login, "4", "256");
-POOL(directory_pool, limits.directory, "32", "256");
+POOL(work_pool, limits.work, 1, "32", "requests worked on at once", "1024");
+POOL(login_pool, limits.login, 0, "0", "requests worked on at once; 0: one less than there are cores, 1 to 4",
+     "256");
+POOL(directory_pool, limits.directory, 1, "32", "requests worked on at once", "256");
 
 static const struct cfg_field limits[] = {
     { .key = "connections",

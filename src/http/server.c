@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SERVER_MEMORY_MAX = 16 << 20, METRIC_LABELS_MAX = 128 };
+enum { SERVER_MEMORY_MAX = 16 << 20, METRIC_LABELS_MAX = 128, LOGIN_THREADS = 4 };
 
 /* ---- options ---- */
 
@@ -17,8 +17,10 @@ static void set_default(unsigned *value, unsigned fallback) {
 }
 
 static void fill_in_limits(struct http_options *o) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    set_default(&o->threads, cores > 0 ? (unsigned)cores : 1);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned cores = online > 0 ? (unsigned)online : 1;
+    set_default(&o->threads, cores);
+    set_default(&o->login.threads, cores > LOGIN_THREADS ? LOGIN_THREADS : cores > 1 ? cores - 1 : 1);
     set_default(&o->limits.connections, 1024);
     set_default(&o->limits.idle_timeout_s, 60);
     set_default(&o->limits.request_timeout_s, 30);
