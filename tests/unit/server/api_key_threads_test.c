@@ -8,7 +8,7 @@
 #include "server/api_key_table.h"
 #include "tkeauth/authz.h"
 
-enum { READERS = 3, KEYS = 300, LOADS_EVERY = 5, NOW = RIG_START };
+enum { READERS = 3, KEYS = 300, LOADS_EVERY = 10, NOW = RIG_START };
 
 static struct enforcer *rules;
 static struct api_key_table *table;
