@@ -450,7 +450,7 @@ def stir(world, tenant):
             world.master.patch(plural, name, {"metadata": {"annotations": {"stirred": tenant.mark}}}, namespace=ns).expect(200)
     for plural, body in (("policies", policy(tenant.id)), ("localgroups", group(tenant.id)), ("roles", role(tenant.id)),
                          ("localidentities", identity(tenant.id, "passing"))):
-        made = world.master.create(plural, tenant.planted(body, f"stirred-{tenant.id}")).expect(201)
+        made = world.master.create(plural, tenant.planted(body, f"stirred-{plural}-{tenant.id}")).expect(201)  # what goes keeps its name for a while
         world.master.delete(plural, made.body["metadata"]["name"]).expect(200)
 
 
