@@ -37,33 +37,13 @@ static bool is_plain_safe(struct str s) {
     return true;
 }
 
-/* As flow YAML in one line: the owner of a CFG_NODE knows its keys, we do not. At most CFG_DEPTH_MAX deep. */
-static void add_node(struct strbuf *out, const struct cfg_node *n, bool hidden) {
-    hidden = hidden || (n->key != NULL && log_is_sensitive(str_of(n->key)));
-    if (n->kind == CFG_NULL) {
-        strbuf_add(out, STR("null"));
-    } else if (n->kind == CFG_SCALAR) {
-        if (hidden || n->quoted || !is_plain_safe(cfg_node_str(n)))
-            json_add_string(out, hidden ? STR("***") : cfg_node_str(n));
-        else
-            strbuf_add(out, cfg_node_str(n));
-    } else {
-        bool is_map = n->kind == CFG_MAP;
-        strbuf_addc(out, is_map ? '{' : '[');
-        for (const struct cfg_node *child = n->first; child != NULL; child = child->next) {
-            if (child != n->first)
-                strbuf_add(out, STR(", "));
-            if (is_map) {
-                json_add_string(out, str_of(child->key));
-                strbuf_add(out, STR(": "));
-            }
-            add_node(out, child, hidden);
-        }
-        strbuf_addc(out, is_map ? '}' : ']');
-    }
-}
+/* A tree in one line, as one of two notations. */
+struct notation {
+    bool (*is_bare)(const struct cfg_node *n); /* a scalar that is written without quotes */
+    struct str comma, colon;
+};
 
-/* ---- JSON ---- */
+static bool is_yaml_word(const struct cfg_node *n) { return !n->quoted && is_plain_safe(cfg_node_str(n)); }
 
 /* What is no text in YAML and in JSON. */
 static bool is_json_word(const struct cfg_node *n) {
@@ -77,12 +57,16 @@ static bool is_json_word(const struct cfg_node *n) {
     return parse_i64(s, 0, INT64_MAX, &number, &ignored) == ERR_OK && (s.len == 1 || s.ptr[0] != '0');
 }
 
-static void add_json(struct strbuf *out, const struct cfg_node *n, bool hidden) {
+static const struct notation flow_yaml = { is_yaml_word, { ", ", 2 }, { ": ", 2 } };
+static const struct notation json = { is_json_word, { ",", 1 }, { ":", 1 } };
+
+/* The owner of a CFG_NODE knows its keys, we do not. At most CFG_DEPTH_MAX deep. */
+static void add_node(struct strbuf *out, const struct cfg_node *n, const struct notation *as, bool hidden) {
     hidden = hidden || (n->key != NULL && log_is_sensitive(str_of(n->key)));
     if (n->kind == CFG_NULL) {
         strbuf_add(out, STR("null"));
     } else if (n->kind == CFG_SCALAR) {
-        if (hidden || !is_json_word(n))
+        if (hidden || !as->is_bare(n))
             json_add_string(out, hidden ? STR("***") : cfg_node_str(n));
         else
             strbuf_add(out, cfg_node_str(n));
@@ -91,18 +75,18 @@ static void add_json(struct strbuf *out, const struct cfg_node *n, bool hidden) 
         strbuf_addc(out, is_map ? '{' : '[');
         for (const struct cfg_node *child = n->first; child != NULL; child = child->next) {
             if (child != n->first)
-                strbuf_addc(out, ',');
+                strbuf_add(out, as->comma);
             if (is_map) {
                 json_add_string(out, str_of(child->key));
-                strbuf_addc(out, ':');
+                strbuf_add(out, as->colon);
             }
-            add_json(out, child, hidden);
+            add_node(out, child, as, hidden);
         }
         strbuf_addc(out, is_map ? '}' : ']');
     }
 }
 
-void cfg_node_print_json(const struct cfg_node *n, struct strbuf *out) { add_json(out, n, false); }
+void cfg_node_print_json(const struct cfg_node *n, struct strbuf *out) { add_node(out, n, &json, false); }
 
 /* False: there is nothing to show. */
 static bool has_value(const struct cfg_field *f, const void *value) {
@@ -132,7 +116,7 @@ static void add_value(struct strbuf *out, const struct cfg_field *f, const void 
     case CFG_DURATION_S: add_duration(out, *(const int64_t *)value); return;
     case CFG_ENUM: strbuf_adds(out, f->choices[*(const int *)value]); return;
     case CFG_STRINGS: add_strings(out, value); return;
-    case CFG_NODE: add_node(out, *(const struct cfg_node *const *)value, false); return;
+    case CFG_NODE: add_node(out, *(const struct cfg_node *const *)value, &flow_yaml, false); return;
     case CFG_TABLE:
     case CFG_LIST:
     case CFG_IGNORED:

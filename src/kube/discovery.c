@@ -148,29 +148,31 @@ static enum err_code apis_get(void *app, const struct http_request *req, struct 
     return ERR_OK;
 }
 
+/* `list`: one for each group. */
+static void answer_of_group(const struct http_request *req, struct http_response *res,
+                            const struct document *list) {
+    size_t group;
+    if (find_group(req, &group))
+        answer_plain(req, res, &list[group]);
+    else
+        answer_unknown(res);
+}
+
 static enum err_code group_get(void *app, const struct http_request *req, struct http_response *res,
                                struct err *err) {
-    size_t group;
     const struct documents *d = admit(app, req, res, err);
     if (d == NULL)
         return err->code;
-    if (find_group(req, &group))
-        answer_plain(req, res, &d->groups[group]);
-    else
-        answer_unknown(res);
+    answer_of_group(req, res, d->groups);
     return ERR_OK;
 }
 
 static enum err_code resources_get(void *app, const struct http_request *req, struct http_response *res,
                                    struct err *err) {
-    size_t group;
     const struct documents *d = admit(app, req, res, err);
     if (d == NULL)
         return err->code;
-    if (find_group(req, &group))
-        answer_plain(req, res, &d->resources[group]);
-    else
-        answer_unknown(res);
+    answer_of_group(req, res, d->resources);
     return ERR_OK;
 }
 

@@ -63,13 +63,19 @@ static void matchers(struct ldap_dir *d, struct ldap_matcher_config *single) {
 
 /* ---- what listings need besides ---- */
 
+/* Those that tell the login name, with room for more; no items: out of memory. */
+static struct attr_list login_attrs(const struct ldap_user_search_config *u, struct arena *a) {
+    struct attr_list l = { .items = arena_array(a, LDAP_USER_ATTRS_MAX, sizeof(char *)) };
+    for (size_t i = 0; l.items != NULL && i < u->username.len; i++)
+        add_attr(&l, u->username.items[i]);
+    return l;
+}
+
 static const char *const *person_attrs(const struct ldap_dir *d, struct arena *a) {
     const struct ldap_user_search_config *u = &d->config->user_search;
-    struct attr_list l = { .items = arena_array(a, LDAP_USER_ATTRS_MAX, sizeof(char *)) };
+    struct attr_list l = login_attrs(u, a);
     if (l.items == NULL)
         return NULL;
-    for (size_t i = 0; i < u->username.len; i++)
-        add_attr(&l, u->username.items[i]);
     add_attr(&l, u->preferred_username_attr);
     add_attr(&l, u->name_attr);
     if (u->email_suffix == NULL)
@@ -78,12 +84,9 @@ static const char *const *person_attrs(const struct ldap_dir *d, struct arena *a
 }
 
 static const char *const *index_attrs(const struct ldap_dir *d, struct arena *a) {
-    const struct ldap_user_search_config *u = &d->config->user_search;
-    struct attr_list l = { .items = arena_array(a, LDAP_USER_ATTRS_MAX, sizeof(char *)) };
+    struct attr_list l = login_attrs(&d->config->user_search, a);
     if (l.items == NULL)
         return NULL;
-    for (size_t i = 0; i < u->username.len; i++)
-        add_attr(&l, u->username.items[i]);
     for (size_t i = 0; i < d->matcher_count; i++)
         add_attr(&l, d->rules[i].user_attr);
     return l.items;

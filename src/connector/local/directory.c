@@ -152,6 +152,15 @@ static enum err_code run(struct listing *l, const struct kind *k, struct arena *
     return list_objects(l, k, in_objects ? str_from(after, 1) : STR_NULL, a, ret_next, err);
 }
 
+/* scratch NULL: out of memory. */
+static struct listing listing_new(struct connector *c, const struct directory_query *q, void *ctx) {
+    return (struct listing) { .connector = c,
+                              .query = q,
+                              .scratch = arena_new(OBJECT_MEMORY_MAX),
+                              .ctx = ctx,
+                              .last = STRBUF(STORE_NAME_MAX + 1) };
+}
+
 static void listing_done(struct listing *l) {
     arena_free(l->scratch);
     strbuf_done(&l->last);
@@ -161,13 +170,8 @@ enum err_code local_list_users(struct connector *c, struct arena *a, const struc
                                enum err_code (*each)(void *ctx, const struct directory_user *u,
                                                      struct err *err),
                                void *ctx, struct str *ret_next, struct err *err) {
-    AUTO(listing_done)
-    struct listing l = { .connector = c,
-                         .query = q,
-                         .scratch = arena_new(OBJECT_MEMORY_MAX),
-                         .each_user = each,
-                         .ctx = ctx,
-                         .last = STRBUF(STORE_NAME_MAX + 1) };
+    AUTO(listing_done) struct listing l = listing_new(c, q, ctx);
+    l.each_user = each;
     return l.scratch != NULL ? run(&l, &kind_local_identity, a, ret_next, err)
                              : err_set(err, ERR_NOMEM, "users");
 }
@@ -176,13 +180,8 @@ enum err_code local_list_groups(struct connector *c, struct arena *a, const stru
                                 enum err_code (*each)(void *ctx, const struct directory_group *g,
                                                       struct err *err),
                                 void *ctx, struct str *ret_next, struct err *err) {
-    AUTO(listing_done)
-    struct listing l = { .connector = c,
-                         .query = q,
-                         .scratch = arena_new(OBJECT_MEMORY_MAX),
-                         .each_group = each,
-                         .ctx = ctx,
-                         .last = STRBUF(STORE_NAME_MAX + 1) };
+    AUTO(listing_done) struct listing l = listing_new(c, q, ctx);
+    l.each_group = each;
     return l.scratch != NULL ? run(&l, &kind_local_group, a, ret_next, err)
                              : err_set(err, ERR_NOMEM, "groups");
 }
