@@ -135,13 +135,7 @@ enum err_code signer_sign_anonymous(const struct signer *s, const char *typ, str
     strbuf_addc(&head, '}');
     base64url_add(out, head.ptr, head.len);
     strbuf_addc(out, '.');
-    base64url_add(out, payload.ptr, payload.len);
-    enum err_code rc = strbuf_check(out, err);
-    if (rc == ERR_OK)
-        rc = signer_sign_bytes(s, str_from(strbuf_str(out), start), out, err);
-    if (rc != ERR_OK)
-        strbuf_truncate(out, start);
-    return rc;
+    return signer_sign_rest(s, start, payload, out, err);
 }
 
 enum err_code signer_verify(const struct signer *s, struct str token, const struct jwt_rules *rules,

@@ -160,10 +160,8 @@ enum err_code signer_sign_bytes(const struct signer *s, struct str input, struct
     return strbuf_check(out, err);
 }
 
-enum err_code signer_sign(const struct signer *s, const char *typ, struct str payload, struct strbuf *out,
-                          struct err *err) {
-    size_t start = out->len;
-    add_prepared_head(s, typ, out);
+enum err_code signer_sign_rest(const struct signer *s, size_t start, struct str payload, struct strbuf *out,
+                               struct err *err) {
     base64url_add(out, payload.ptr, payload.len);
     enum err_code rc = strbuf_check(out, err);
     if (rc == ERR_OK)
@@ -171,6 +169,13 @@ enum err_code signer_sign(const struct signer *s, const char *typ, struct str pa
     if (rc != ERR_OK)
         strbuf_truncate(out, start);
     return rc;
+}
+
+enum err_code signer_sign(const struct signer *s, const char *typ, struct str payload, struct strbuf *out,
+                          struct err *err) {
+    size_t start = out->len;
+    add_prepared_head(s, typ, out);
+    return signer_sign_rest(s, start, payload, out, err);
 }
 
 void jose_half_hash(enum sign_alg alg, struct str ascii, struct strbuf *out) {

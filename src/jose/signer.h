@@ -22,3 +22,7 @@ MUST_CHECK enum err_code signer_from_key(EVP_PKEY *key, enum sign_alg alg, struc
 /* Appends "." and the signature of `input`, which may lie in `out`. */
 MUST_CHECK enum err_code signer_sign_bytes(const struct signer *s, struct str input, struct strbuf *out,
                                            struct err *err);
+/* The JWS of the header that stands in `out` from `start` on, its "." included: adds the payload and the signature. After an error `out` ends at
+ * `start`. */
+MUST_CHECK enum err_code signer_sign_rest(const struct signer *s, size_t start, struct str payload,
+                                          struct strbuf *out, struct err *err);
